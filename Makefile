@@ -1,0 +1,67 @@
+# Semblance: `make run` and `make test` do all their own set-up; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
+PORT ?= 8080
+export SEMBLANCE_DATA_DIR ?= $(CURDIR)/.data
+
+.DEFAULT_GOAL := help
+
+## run: set up, build the sample gallery at the first time, serve on 127.0.0.1:$(PORT)
+run: setup
+	@$(BIN)/semblance gallery samples
+	@exec $(BIN)/semblance serve --port $(PORT)
+
+## test: set up everything (torch too) and run all tests
+test: $(VENV)/.train
+	$(BIN)/pytest -q
+
+## check: format, lint, strict types, import contracts, fast tests, doctests
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -m "not slow" --ignore=tests/end_to_end --ignore=tests/fault
+
+## bench: print the figures that README and docs quote, as ratios to the bare libraries
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench
+
+## setup: make .venv with the service in it
+setup: $(VENV)/.serve
+## setup-train: what importing and training encoders needs, torch among it
+setup-train: $(VENV)/.train
+
+# A stamp each, so that a second call costs nothing until pyproject.toml changes.
+$(VENV)/.serve: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; \
+	  exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed: make run PYTHON=python3.11" >&2; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+$(VENV)/.dev: $(VENV)/.serve
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+$(VENV)/.train: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,train]"
+	@touch $@
+
+## format: rewrite the sources as `make check` wants them
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+## clean: remove what was made (the virtual environment, caches; not the galleries)
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+
+## help: this
+help:
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST)) | sed 's/^\([a-z-]*\):/  make \1\t/' | expand -t 22
+
+.PHONY: run test check bench setup setup-train format clean help

@@ -1,0 +1,1 @@
+"""Encoders: the torch-free ground they are served from, and the wing they are trained in."""

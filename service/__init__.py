@@ -1,0 +1,1 @@
+"""The process that answers requests: no torch in it, ever."""

@@ -1,0 +1,5 @@
+"""`python -m service` is `semblance`."""
+
+from service.cli import main
+
+main()

@@ -1,0 +1,89 @@
+"""Settings to parts: the only file that names concrete classes."""
+
+from index.galleries import Galleries
+
+from models.bundle import list_bundles
+from models.onnx_encoder import OnnxEncoder, cores
+from service.embedder import Embedder
+from service.enroller import Enroller
+from service.errors import ServiceError
+from service.keys import Keys
+from service.lane import Lane
+from service.metrics import Metrics
+from service.parts import Parts
+from service.ports import Encoder
+from service.searcher import Searcher
+from service.settings import Settings
+
+
+class NoBundles(ServiceError):
+    """The bundles folder holds no bundle: there would be nothing to serve."""
+
+
+def open_encoders(settings: Settings) -> list[Encoder]:
+    """Open every bundle of the folder.
+
+    Raises:
+        BundleError: one is damaged, foreign, too new or answers its probe wrongly.
+        NoBundles: there is none.
+    """
+    folders = list_bundles(settings.bundles_dir)
+    if not folders:
+        raise NoBundles(
+            f"{settings.bundles_dir} holds no bundle; `semblance models import` makes one, or set "
+            "SEMBLANCE_BUNDLES_DIR"
+        )
+    return [
+        OnnxEncoder.open(folder, threads=settings.threads, provider=settings.provider)
+        for folder in folders
+    ]
+
+
+def assemble(settings: Settings) -> Parts:
+    """Open everything that the service stands on.
+
+    Raises:
+        BundleError: an encoder cannot be served.
+        GalleryError: the data folder cannot be used.
+        KeysInvalid: the key file cannot be used.
+    """
+    keys = None if settings.keys_file is None else Keys(settings.keys_file)
+    metrics = Metrics()
+    galleries = Galleries.open(
+        settings.data_dir,
+        galleries_max=settings.galleries_max,
+        rows_max=settings.gallery_rows_max,
+    )
+    try:
+        encoders = open_encoders(settings)
+    except BaseException:
+        galleries.close()
+        raise
+    lanes = {
+        encoder.name: Lane(
+            encoder,
+            metrics,
+            batch_items_max=settings.batch_items_max,
+            batch_cost_max=settings.batch_cost_max,
+            queue_seconds_max=settings.queue_seconds_max,
+            decoders=cores(),
+        )
+        for encoder in encoders
+    }
+    embedder = Embedder(lanes)
+
+    def close() -> None:
+        for lane in lanes.values():
+            lane.close()
+        galleries.close()
+
+    return Parts(
+        settings=settings,
+        galleries=galleries,
+        embedder=embedder,
+        enroller=Enroller(embedder, payload_bytes_max=settings.payload_bytes_max),
+        searcher=Searcher(embedder),
+        metrics=metrics,
+        keys=keys,
+        close=close,
+    )

@@ -1,0 +1,44 @@
+"""`semblance`: the command line, in groups, loaded only when asked for."""
+
+import importlib
+
+import click
+
+GROUPS = {
+    "serve": "service.commands.serve",
+    "models": "service.commands.models",
+    "gallery": "service.commands.gallery",
+    "keys": "service.commands.keys",
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are called: `--help` costs nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the commands in the order a newcomer needs them."""
+        return list(GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in GROUPS:
+            return None
+        command: click.Command = importlib.import_module(GROUPS[cmd_name]).command
+        return command
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="semblance")
+def main() -> None:
+    """Embed items, keep galleries, and ask whose this is, what it is like, or if it is unknown.
+
+    \b
+    Start here:
+      semblance serve                              the service on http://127.0.0.1:8080
+      semblance gallery build NAME SOURCE          index a CSV, JSONL, Parquet file or folder
+      semblance gallery search NAME "a question"   ask it
+    """
+
+
+if __name__ == "__main__":
+    main()

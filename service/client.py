@@ -1,0 +1,95 @@
+"""The command line as a client of the REST surface: one path for a server and a local folder."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from service.settings import Settings
+
+SECONDS_MAX = 600.0
+
+
+class CallFailed(Exception):
+    """The service refused a call, or could not be reached.
+
+    Args:
+        status: HTTP status; 0 when there was no answer.
+        code: the error's code.
+        retry_after_seconds: when to try again, where the service said so.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, code: str, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Client:
+    """Calls the REST surface and turns its refusals into exceptions."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def call(self, method: str, path: str, body: object = None) -> Any:
+        """Make one call.
+
+        Raises:
+            CallFailed: refused, or no answer.
+        """
+        try:
+            response = await self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            at = self._http.base_url
+            raise CallFailed(f"no answer from {at}: {error!r}", status=0, code="") from error
+        if response.is_success:
+            return response.json()
+        raise refusal(response)
+
+    async def gallery(self, method: str, name: str, rest: str = "", body: object = None) -> Any:
+        """Make a call about one gallery."""
+        return await self.call(method, f"/v1/galleries/{quote(name, safe='')}{rest}", body)
+
+
+def refusal(response: httpx.Response) -> CallFailed:
+    """Read the one error shape out of a reply."""
+    try:
+        error = response.json()["error"]
+        message, code = str(error["message"]), str(error["code"])
+    except (ValueError, KeyError, TypeError):
+        message, code = f"the server answered {response.status_code}, not as Semblance does", ""
+    after = response.headers.get("retry-after")
+    seconds = float(after) if after and after.isdigit() else None
+    return CallFailed(message, status=response.status_code, code=code, retry_after_seconds=seconds)
+
+
+@asynccontextmanager
+async def open_client(
+    server: str | None, key: str | None, settings: Settings
+) -> AsyncIterator[Client]:
+    """Connect to a running server, or run the service in this process on the local data folder.
+
+    Raises:
+        GalleryError, BundleError: the local folder or its encoders cannot be used.
+    """
+    headers = {} if key is None else {"authorization": f"Bearer {key}"}
+    if server is not None:
+        async with httpx.AsyncClient(base_url=server, headers=headers, timeout=SECONDS_MAX) as http:
+            yield Client(http)
+        return
+    # Imported here: a client of a running server needs no encoder, no index, no web framework.
+    from service.app import create_app  # noqa: PLC0415
+    from service.assembly import assemble  # noqa: PLC0415
+
+    parts = assemble(settings.model_copy(update={"keys_file": None}))
+    try:
+        transport = httpx.ASGITransport(create_app(parts))
+        async with httpx.AsyncClient(transport=transport, base_url="http://local") as http:
+            yield Client(http)
+    finally:
+        parts.close()

@@ -1,0 +1,239 @@
+"""`semblance gallery`: build, look at, ask and remove galleries, here or on a server."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.client import CallFailed, Client, open_client
+from service.settings import SettingsInvalid, read_settings
+from service.sources import Columns, SourceInvalid, open_source
+
+STOPPED = 3
+
+
+class Stopped(click.ClickException):
+    """The command ended before its work did; the same command goes on with it."""
+
+    exit_code = STOPPED
+
+
+@click.group("gallery", short_help="Build, look at, ask and remove galleries.")
+@click.option("--server", metavar="URL", help="A running server; else the local data folder.")
+@click.option("--key", envvar="SEMBLANCE_KEY_OF_CALLER", help="Key for the server.")
+@click.pass_context
+def command(ctx: click.Context, server: str | None, key: str | None) -> None:
+    """Build, look at, ask and remove galleries.
+
+    Works on the local data folder (SEMBLANCE_DATA_DIR), which no server may hold meanwhile, or on a
+    running server with --server URL.
+    """
+    ctx.obj = (server, key)
+
+
+def with_client(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Run an async command with a client, and turn refusals into a message and an exit code."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        ctx = click.get_current_context()
+        server, key = ctx.obj
+        server = kwargs.pop("server", None) or server
+
+        async def connected() -> None:
+            async with open_client(server, key, read_settings()) as client:
+                await function(client, *args, **kwargs)
+
+        from index.errors import GalleryError  # noqa: PLC0415 - faiss and ONNX Runtime: not for --help
+        from models.errors import BundleError  # noqa: PLC0415
+        from service.errors import ServiceError  # noqa: PLC0415
+
+        try:
+            asyncio.run(connected())
+        except SettingsInvalid as error:
+            raise click.UsageError(str(error)) from error
+        except (CallFailed, GalleryError, BundleError, ServiceError, SourceInvalid) as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            raise Stopped("stopped; run the same command again to go on") from None
+
+    return click.option("--server", metavar="URL", help="A running server.")(run)
+
+
+@command.command("build")
+@click.argument("name")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--model", help="The encoder; needed for a new gallery unless it is named minilm.")
+@click.option("--space", help="Instead of --model, for vectors made elsewhere: their space.")
+@click.option("--dim", type=int, help="With --space: the vectors' dimension.")
+@click.option("--id-column", default="id", show_default=True)
+@click.option("--label-column", default="label", show_default=True)
+@click.option("--text-column", default="text", show_default=True)
+@click.option("--vector-column", default="vector", show_default=True)
+@click.option("--rejected", type=click.Path(path_type=Path), help="[NAME.rejected.jsonl]")
+@with_client
+async def build(client: Client, name: str, source: Path, **options: Any) -> None:
+    """Index SOURCE into the gallery NAME.
+
+    SOURCE is a .csv, .tsv, .jsonl or .parquet file, or a folder of text files (its sub-folders are
+    the labels). Columns that are not id, label, text or vector become the payload. Rows without an
+    id are known by their content.
+
+    \b
+    Run it again after a kill, or when the source has grown: rows that stand already with the same
+    content are not embedded again. Exit code 0: every row stands. 1: some were rejected, see the
+    file of rejects. 2: wrong usage. 3: stopped before the end, run it again.
+    """
+    from service.builder import Rejects, Tally  # noqa: PLC0415 - for this command only
+    from service.builder import build as build_gallery  # noqa: PLC0415
+    from service.progress import progress_bar  # noqa: PLC0415
+
+    columns = Columns(
+        options["id_column"],
+        options["label_column"],
+        options["text_column"],
+        options["vector_column"],
+    )
+    opened = open_source(source, columns)
+    await create(client, name, options)
+    rejects = Rejects(options["rejected"] or Path(f"{name}.rejected.jsonl"))
+    with progress_bar(f"building {name}", opened.total) as update:
+        try:
+            tally: Tally = await build_gallery(client, name, opened, rejects, update)
+        except CallFailed as error:
+            message = f"{error}; what was acknowledged stands: run the same command again to go on"
+            raise Stopped(message) from error
+    state = await client.gallery("GET", name)
+    click.echo(
+        f"{name}: {tally.enrolled} enrolled, {tally.unchanged} stood already, "
+        f"{tally.rejected} rejected; {state['count']} exemplars in all"
+    )
+    if tally.truncated:
+        click.echo(f"{tally.truncated} texts were longer than the encoder reads, and were cut")
+    if tally.rejected:
+        raise click.ClickException(f"{tally.rejected} rows were rejected; {rejects.path} says why")
+
+
+async def create(client: Client, name: str, options: dict[str, Any]) -> None:
+    """Create the gallery, or make sure that the one that stands fits what is asked."""
+    if options["space"] is not None:
+        body = {"space": options["space"], "dim": options["dim"]}
+    elif options["model"] is not None:
+        body = {"model": options["model"]}
+    else:
+        try:
+            await client.gallery("GET", name)
+        except CallFailed as error:
+            if error.code != "gallery_unknown":
+                raise
+            raise click.UsageError(
+                f"gallery {name!r} is new: name its encoder with --model "
+                "(`semblance models list`), or --space and --dim for vectors made elsewhere"
+            ) from error
+        return
+    await client.gallery("PUT", name, "", body)
+
+
+@command.command("samples")
+@with_client
+async def samples(client: Client) -> None:
+    """Build the sample galleries that the data folder has not."""
+    from service.progress import progress_bar  # noqa: PLC0415
+    from service.sampling import build_sample, missing  # noqa: PLC0415
+
+    settings = read_settings()
+    for sample in missing(settings):
+        with progress_bar(f"sample gallery {sample.NAME}", None) as update:
+            await build_sample(client, sample, settings, update)
+
+
+@command.command("list")
+@with_client
+async def list_galleries(client: Client) -> None:
+    """List the galleries."""
+    for state in (await client.call("GET", "/v1/galleries"))["galleries"]:
+        words = f"{state['count']} exemplars, {state['labels']} labels, space {state['space']}"
+        click.echo(f"{state['name']:24} {words}")
+
+
+@command.command("show")
+@click.argument("name")
+@with_client
+async def show(client: Client, name: str) -> None:
+    """Print a gallery's state as JSON."""
+    click.echo(json.dumps(await client.gallery("GET", name), indent=2, ensure_ascii=False))
+
+
+@command.command("search")
+@click.argument("name")
+@click.argument("question")
+@click.option("-k", default=10, show_default=True, help="How many hits.")
+@click.option("--filter", "wanted", help='E.g. \'{"payload.year": {"gte": 1950}}\'.')
+@click.option("--by-label", is_flag=True, help="The best hit of each label only.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_client
+async def search(
+    client: Client,
+    name: str,
+    question: str,
+    k: int,
+    wanted: str | None,
+    by_label: bool,
+    as_json: bool,
+) -> None:
+    """Find the exemplars nearest to a text."""
+    body: dict[str, Any] = {"query": question, "k": k, "group_by_label": by_label}
+    if wanted is not None:
+        try:
+            body["filter"] = json.loads(wanted)
+        except ValueError as error:
+            raise click.UsageError(f"--filter is not JSON: {error}") from error
+    hits = (await client.gallery("POST", name, "/search", body))["results"][0]["hits"]
+    if as_json:
+        click.echo(json.dumps(hits, ensure_ascii=False))
+        return
+    for hit in hits:
+        label = "" if hit["label"] in (None, hit["id"]) else f"  [{hit['label']}]"
+        click.echo(f"{hit['score']:.3f}  {hit['id']}{label}")
+
+
+@command.command("identify")
+@click.argument("name")
+@click.argument("question")
+@click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
+@with_client
+async def identify(client: Client, name: str, question: str, threshold: float | None) -> None:
+    """Name the label of a text, or say that it is unknown."""
+    body = {"query": question, "threshold": threshold}
+    result = (await client.gallery("POST", name, "/identify", body))["results"][0]
+    score = "" if result["score"] is None else f"  score {result['score']:.3f}"
+    named = f"  {result['label']}" if result["label"] is not None else ""
+    click.echo(f"{result['verdict']}{named}{score}  threshold {result['threshold']:.3f}")
+
+
+@command.command("calibrate")
+@click.argument("name")
+@click.option("--false-accept-rate", default=0.01, show_default=True, type=float)
+@with_client
+async def calibrate(client: Client, name: str, false_accept_rate: float) -> None:
+    """Set the threshold of `identify` from the gallery itself, at a stated false-accept rate."""
+    body = {"false_accept_rate": false_accept_rate}
+    reply = await client.gallery("POST", name, "/calibrate", body)
+    click.echo(json.dumps(reply, indent=2))
+
+
+@command.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_client
+async def delete(client: Client, name: str, yes: bool) -> None:
+    """Delete a gallery and all its exemplars."""
+    state = await client.gallery("GET", name)
+    if not yes:
+        click.confirm(f"delete {name!r} with {state['count']} exemplars, for good?", abort=True)
+    await client.gallery("DELETE", name)
+    click.echo(f"deleted {name}")

@@ -1,0 +1,199 @@
+"""`semblance models`: list, show, verify, measure and import encoders."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from models.bundle import Bundle, list_bundles
+from models.errors import BundleError
+from models.modality import Item
+from models.onnx_encoder import OnnxEncoder
+from service.settings import Settings, SettingsInvalid, read_settings
+
+
+@click.group("models", short_help="List, verify, measure and import encoders.")
+def command() -> None:
+    """List, verify, measure and import encoders (bundles)."""
+
+
+def settings_or_exit() -> Settings:
+    """Read the settings, or say what is wrong with them."""
+    try:
+        return read_settings()
+    except SettingsInvalid as error:
+        raise click.UsageError(str(error)) from error
+
+
+def bundle_folder(name: str) -> Path:
+    """Find a bundle by its name, or by its folder's path."""
+    settings = settings_or_exit()
+    for folder in (settings.bundles_dir / name, Path(name)):
+        if folder.is_dir():
+            return folder
+    known = ", ".join(folder.name for folder in list_bundles(settings.bundles_dir)) or "none"
+    raise click.ClickException(f"no bundle {name!r} in {settings.bundles_dir} (there: {known})")
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_models(as_json: bool) -> None:
+    """List the bundles of the bundles folder."""
+    rows: list[dict[str, Any]] = []
+    for folder in list_bundles(settings_or_exit().bundles_dir):
+        try:
+            bundle = Bundle.open(folder)
+        except BundleError as error:
+            rows.append({"name": folder.name, "error": str(error)})
+            continue
+        size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        m = bundle.manifest
+        rows.append(
+            {
+                "name": m.name,
+                "modality": m.modality,
+                "dim": m.dim,
+                "precision": m.precision,
+                "space": bundle.space,
+                "megabytes": round(size / 1e6, 1),
+                "licence": m.licence,
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    table = Table("name", "modality", "dim", "precision", "space", "MB", "licence", box=None)
+    for row in rows:
+        values = [str(value) for value in row.values()]
+        table.add_row(*(values if len(values) > 2 else [values[0], f"[red]{values[1]}"]))
+    Console().print(table)
+
+
+@command.command("show")
+@click.argument("name")
+def show(name: str) -> None:
+    """Print a bundle's manifest."""
+    try:
+        bundle = Bundle.open(bundle_folder(name))
+    except BundleError as error:
+        raise click.ClickException(str(error)) from error
+    shown = {"space": bundle.space} | bundle.manifest.model_dump(mode="json")
+    click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@command.command("verify")
+@click.argument("names", nargs=-1)
+def verify(names: tuple[str, ...]) -> None:
+    """Check hashes and replay the probe of bundles (all, without names)."""
+    settings = settings_or_exit()
+    folders = [bundle_folder(name) for name in names] or list_bundles(settings.bundles_dir)
+    failed = 0
+    for folder in folders:
+        try:
+            encoder = OnnxEncoder.open(folder, provider=settings.provider)
+        except BundleError as error:
+            failed += 1
+            click.echo(f"FAILED  {folder.name}: {type(error).__name__}: {error}")
+        else:
+            click.echo(f"ok      {encoder.name}  {encoder.space}  on {encoder.provider}")
+    if failed:
+        raise SystemExit(1)
+
+
+@command.command("bench")
+@click.argument("name")
+@click.option("--texts", default=256, show_default=True, help="How many texts to embed.")
+@click.option("--batch", default=32, show_default=True, help="Texts of one forward pass.")
+def bench(name: str, texts: int, batch: int) -> None:
+    """Measure a text bundle on this machine: throughput in sorted batches, latency of one."""
+    settings = settings_or_exit()
+    try:
+        started = time.perf_counter()
+        encoder = OnnxEncoder.open(
+            bundle_folder(name), threads=settings.threads, provider=settings.provider
+        )
+        opened = time.perf_counter() - started
+    except BundleError as error:
+        raise click.ClickException(str(error)) from error
+    if encoder.modality != "text":
+        raise click.ClickException(f"{name!r} embeds {encoder.modality}; this measures text only")
+    words = [
+        "the",
+        "gallery",
+        "answers",
+        "whose",
+        "logo",
+        "this",
+        "is",
+        "and",
+        "says",
+        "unknown",
+        "when",
+        "it",
+        "is",
+        "nobody's",
+    ]
+    made = [" ".join(words[(i + j) % len(words)] for j in range(4 + i % 61)) for i in range(texts)]
+    features = sorted((encoder.decode(Item("text", t)) for t in made), key=lambda f: f.cost)
+    encoder.forward(features[:batch])
+    started = time.perf_counter()
+    for at in range(0, len(features), batch):
+        encoder.forward(features[at : at + batch])
+    seconds = time.perf_counter() - started
+    single = []
+    for one in features[:: max(1, len(features) // 50)]:
+        started = time.perf_counter()
+        encoder.forward([one])
+        single.append(time.perf_counter() - started)
+    tokens = sum(f.cost for f in features)
+    click.echo(f"{encoder.name} on {encoder.provider}, opened and probed in {opened:.2f} s")
+    click.echo(f"{texts / seconds:8.0f} texts/s   {tokens / seconds:8.0f} tokens/s   (4-64 words)")
+    click.echo(f"{sorted(single)[len(single) // 2] * 1e3:8.1f} ms p50 of one text")
+
+
+@command.command("import")
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--name", required=True, help="The model's id in the API.")
+@click.option("--into", type=click.Path(path_type=Path), help="Bundles folder [the setting's].")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16-stored", "int8"]),
+    default="fp16-stored",
+    show_default=True,
+    help="fp16-stored halves the file and computes in fp32; int8 is faster and less exact.",
+)
+@click.option("--licence", default="", help="SPDX name of the model's licence [from its card].")
+@click.option("--source-note", default="", help="Where the model comes from, for its card.")
+def import_command(
+    source: Path, name: str, into: Path | None, precision: str, licence: str, source_note: str
+) -> None:
+    """Turn the model directory SOURCE (sentence-transformers) into a bundle.
+
+    Its pooling, normalisation, prompts and maximum length are read from its own files; parity with
+    the torch reference is measured, and a bundle that strays is not written.
+    """
+    try:
+        from models.training.importer import import_model  # noqa: PLC0415 - torch: only here
+    except ImportError as error:
+        raise click.ClickException(
+            f"importing a model needs torch and the train extra ({error.name} is missing): "
+            "`make setup-train`, then try again"
+        ) from error
+    destination = (into or settings_or_exit().bundles_dir) / name
+    try:
+        import_model(
+            source,
+            destination,
+            name=name,
+            precision=precision,
+            licence=licence,
+            source_note=source_note,
+            on_progress=lambda words: click.echo(words, err=True),
+        )
+    except BundleError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {destination}; `semblance models show {name}` tells what it is")

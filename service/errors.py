@@ -1,0 +1,49 @@
+"""What can go wrong in the service itself, in its own language: HTTP is not mentioned here."""
+
+
+class ServiceError(Exception):
+    """Any refusal or failure that the service itself decides."""
+
+
+class Overloaded(ServiceError):
+    """The queue is longer than the service may make anybody wait.
+
+    Args:
+        retry_after_seconds: when the queue is expected to have room again.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LaneDead(ServiceError):
+    """The thread that owns an encoder has died; nothing more will be embedded by it."""
+
+
+class EncodeFailed(ServiceError):
+    """The forward pass failed for one item, tried by itself."""
+
+
+class ModelUnknown(ServiceError):
+    """No loaded encoder has this name."""
+
+
+class RequestInvalid(ServiceError):
+    """The request is well-formed JSON that asks for something impossible."""
+
+
+class BodyTooLarge(ServiceError):
+    """The request's body has more bytes than the service reads."""
+
+
+class ContentUnsupported(ServiceError):
+    """The body's content type is not one that the call reads."""
+
+
+class BodyMalformed(ServiceError):
+    """The body is not JSON, or not JSON that can be trusted."""
+
+
+class KeyRefused(ServiceError):
+    """The call carries no key, or one that is not in the key file."""

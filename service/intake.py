@@ -1,0 +1,150 @@
+"""From the wire to items: what a caller may send, parsed once, refused by name."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import ItemUndecodable, ModalityUnsupported
+from models.modality import Item, item_schema, modality_names, read_item
+
+# Kinds that the surface names; those without a file under models/modalities are refused as such.
+KINDS = ("text", "image", "audio", "code", "record")
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A row made elsewhere, as it came: not yet finite, unit or of the right dimension."""
+
+    row: NDArray[np.float32]
+
+
+Parsed = Item | Vector
+
+
+def parse_item(value: object) -> Parsed:
+    """Parse one item: a bare string, or an object with one of the item keys.
+
+    >>> parse_item("hello")
+    Item(modality='text', content='hello')
+
+    Raises:
+        InputError: the item is of no known kind, or of one that is not served.
+    """
+    if isinstance(value, str):
+        return read_item("text", {"text": value})
+    if not isinstance(value, Mapping):
+        raise ItemUndecodable(
+            f"an item is a string or an object with one of {', '.join(KINDS)}, vector; "
+            f"this is {json_type(value)}"
+        )
+    kinds = [key for key in (*KINDS, "vector") if key in value]
+    if len(kinds) != 1:
+        raise ItemUndecodable(
+            f"an item object has exactly one of {', '.join(KINDS)}, vector; "
+            f"this has {', '.join(kinds) or 'none'}"
+        )
+    if kinds == ["vector"]:
+        return Vector(parse_vector(value["vector"]))
+    if kinds[0] not in modality_names():
+        raise ModalityUnsupported(f"no encoder for items of kind {kinds[0]!r} is loaded")
+    return read_item(kinds[0], value)
+
+
+def parse_embeddable(value: object) -> Item:
+    """Parse one item of an embeddings call: an item without a vector, or token ids.
+
+    >>> parse_embeddable([101, 102])
+    Item(modality='text', content=(101, 102))
+    """
+    if isinstance(value, list):
+        if not all(type(token) is int for token in value):
+            raise ItemUndecodable("token ids are whole numbers of the model's own tokenizer")
+        return Item("text", tuple(value))
+    item = parse_item(value)
+    if isinstance(item, Vector):
+        raise ItemUndecodable("a vector is an embedding already; send an item or token ids")
+    return item
+
+
+def spread(value: object) -> list[object]:
+    """Spread the ``input`` of an embeddings call into its items, as OpenAI's call does.
+
+    >>> spread("one"), spread(["one", "two"]), spread([101, 102])
+    (['one'], ['one', 'two'], [[101, 102]])
+    """
+    if not isinstance(value, list):
+        return [value]
+    if value and all(type(token) is int for token in value):
+        return [value]
+    return value
+
+
+def parse_vector(value: object) -> NDArray[np.float32]:
+    """Parse a list of numbers, or the base64 of little-endian float32.
+
+    >>> parse_vector([0.5, 1])
+    array([0.5, 1. ], dtype=float32)
+
+    Raises:
+        ItemUndecodable: neither of the two.
+    """
+    if isinstance(value, str):
+        try:
+            raw = base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ItemUndecodable(f"'vector' is not base64: {error}") from None
+        if not raw or len(raw) % 4:
+            raise ItemUndecodable(f"'vector' holds {len(raw)} bytes; float32 needs a multiple of 4")
+        return np.frombuffer(raw, dtype="<f4").astype(np.float32)
+    flat = "'vector' is a flat list of numbers, or the base64 of little-endian float32"
+    if not isinstance(value, list) or not value:
+        raise ItemUndecodable(flat)
+    try:
+        row = np.asarray(value)
+    except (ValueError, OverflowError):
+        raise ItemUndecodable(flat) from None
+    if row.ndim != 1 or row.dtype.kind not in "iuf":
+        raise ItemUndecodable(flat)
+    with np.errstate(over="ignore"):  # becomes infinite, which the index's gate refuses by name
+        return row.astype(np.float32)
+
+
+def json_type(value: object) -> str:
+    """Name a JSON value's type for a message."""
+    names = {bool: "a boolean", int: "a number", float: "a number", list: "a list", str: "a string"}
+    return "null" if value is None else names.get(type(value), "an object")
+
+
+VECTOR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "A row made elsewhere; normalised at the edge.",
+    "properties": {
+        "vector": {
+            "anyOf": [
+                {"type": "array", "items": {"type": "number"}, "minItems": 1},
+                {"type": "string", "contentEncoding": "base64", "minLength": 4},
+            ]
+        }
+    },
+    "required": ["vector"],
+}
+
+
+def schema_of_item(*, vectors: bool) -> dict[str, Any]:
+    """Describe an item for OpenAPI: every served kind, from the modalities' own files."""
+    kinds = [item_schema(name) for name in modality_names()]
+    text: dict[str, Any] = {"type": "string", "minLength": 1}
+    return {"anyOf": [text, *kinds, *([VECTOR_SCHEMA] if vectors else [])]}
+
+
+def schema_of_input() -> dict[str, Any]:
+    """Describe the ``input`` of an embeddings call for OpenAPI."""
+    tokens = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}}
+    item = schema_of_item(vectors=False)
+    many = {"type": "array", "minItems": 1, "items": {"anyOf": [*item["anyOf"], tokens]}}
+    return {"anyOf": [*item["anyOf"], tokens, many]}

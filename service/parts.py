@@ -1,0 +1,41 @@
+"""What the routes stand on, made by the assembly and carried by the application."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+from index.galleries import Galleries
+
+from service.embedder import Embedder
+from service.enroller import Enroller
+from service.keys import Keys
+from service.metrics import Metrics
+from service.searcher import Searcher
+from service.settings import Settings
+from service.timings import Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The running service, concrete classes and all; made by :mod:`service.assembly`."""
+
+    settings: Settings
+    galleries: Galleries
+    embedder: Embedder
+    enroller: Enroller
+    searcher: Searcher
+    metrics: Metrics
+    keys: Keys | None
+    close: Callable[[], None]
+
+
+def parts_of(request: Request) -> Parts:
+    """Find the parts from a request (a FastAPI dependency)."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def timings_of(request: Request) -> Timings:
+    """Find a request's stage clock (a FastAPI dependency)."""
+    timings: Timings = request.state.timings
+    return timings

@@ -1,0 +1,56 @@
+"""What the service asks of its encoders; every bundle that is served keeps all of it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.manifest import Manifest
+from models.modality import Features, Item, Role
+
+
+class Encoder(Protocol):
+    """A loaded encoder: items become features on any thread, features rows on one."""
+
+    @property
+    def name(self) -> str:
+        """The name by which requests ask for it."""
+        ...
+
+    @property
+    def space(self) -> str:
+        """The identity of the space its rows lie in."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Columns of a row."""
+        ...
+
+    @property
+    def modality(self) -> str:
+        """The kind of item that it embeds."""
+        ...
+
+    @property
+    def cost_max(self) -> int:
+        """The largest cost that one item can have, in tokens, pixels or samples."""
+        ...
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the bundle says of itself."""
+        ...
+
+    def decode(self, item: Item, *, role: Role | None = None, truncate: bool = True) -> Features:
+        """Turn one raw item into features.
+
+        Raises:
+            InputError: the item cannot be embedded; the message says why.
+        """
+        ...
+
+    def forward(self, batch: Sequence[Features]) -> NDArray[np.float32]:
+        """Embed a batch into unit rows ``(len(batch), dim)``, in the order given."""
+        ...

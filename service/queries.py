@@ -1,0 +1,106 @@
+"""From items and vectors of a request to the unit rows that a gallery is asked with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import RowsInvalid, SpaceMismatch
+from index.vectors import unit_rows
+from models.errors import InputError
+from models.modality import Item, Role
+from service.embedder import Embedder, ItemFailed
+from service.intake import Parsed, Vector, parse_item
+from service.lane import Lane
+from service.timings import Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Unit rows ``(n, dim)`` and the positions of the items that were cut short."""
+
+    rows: NDArray[np.float32]
+    truncated: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What rows must fit: a space, its dimension, and whose it is for messages."""
+
+    space: str
+    dim: int
+    gallery: str
+
+
+def parse_all(values: Sequence[object], places: Sequence[str]) -> list[Parsed]:
+    """Parse items that stand or fall together.
+
+    Raises:
+        ItemFailed: naming the first bad one.
+    """
+    parsed = []
+    for place, value in zip(places, values, strict=True):
+        try:
+            parsed.append(parse_item(value))
+        except InputError as error:
+            raise ItemFailed(place, error) from error
+    return parsed
+
+
+async def rows_of(
+    parsed: Sequence[Parsed],
+    space: Space,
+    embedder: Embedder,
+    timings: Timings,
+    *,
+    places: Sequence[str],
+    role: Role | None,
+    lane: Lane | None = None,
+) -> Rows:
+    """Make unit rows: vectors pass the gate, items are embedded by the space's encoder.
+
+    Raises:
+        ItemFailed: naming the item that cannot become a row.
+        SpaceMismatch: there are items, and no loaded encoder makes rows of the space.
+    """
+    rows = np.empty((len(parsed), space.dim), np.float32)
+    items: list[Item] = []
+    at: list[int] = []
+    for position, (place, one) in enumerate(zip(places, parsed, strict=True)):
+        if isinstance(one, Vector):
+            rows[position] = gated(one, space.dim, place)
+        else:
+            items.append(one)
+            at.append(position)
+    if not items:
+        return Rows(rows, [])
+    lane = lane or embedder.lane_of_space(space.space, gallery=space.gallery)
+    names = [places[position] for position in at]
+    made = await embedder.embed(lane, items, timings, places=names, role=role)
+    rows[at] = made.rows
+    return Rows(rows, [at[position] for position in made.truncated])
+
+
+def gated(vector: Vector, dim: int, place: str) -> NDArray[np.float32]:
+    """Pass one vector through the index's gate, naming its place in the request when refused."""
+    try:
+        if vector.row.shape != (dim,):
+            raise RowsInvalid(f"the vector has {vector.row.size} numbers; the space has {dim}")
+        row: NDArray[np.float32] = unit_rows(vector.row[None], dim)[0]
+    except RowsInvalid as error:
+        raise ItemFailed(place, error) from error
+    return row
+
+
+def check_space(claimed: str | None, space: Space) -> None:
+    """Refuse a caller who believes to speak of another space.
+
+    Raises:
+        SpaceMismatch: naming both.
+    """
+    if claimed is not None and claimed != space.space:
+        raise SpaceMismatch(
+            f"the request is for space {claimed!r}, but gallery {space.gallery!r} "
+            f"holds space {space.space!r}"
+        )

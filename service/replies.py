@@ -1,0 +1,102 @@
+"""Rendering replies: strict fast JSON, and every error in the one shape."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from service.embedder import ItemFailed
+from service.problems import BY_STATUS, INTERNAL, Row, problem, retry_after_seconds, row_of
+
+log = logging.getLogger("semblance.problem")
+_WORDS = {"extra_forbidden": "unknown field", "missing": "required field is missing"}
+
+
+class Json(Response):
+    """A JSON reply; numpy arrays become lists."""
+
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        """Render the body."""
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def refuse(
+    row: Row,
+    message: str,
+    *,
+    request_id: str,
+    param: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Json:
+    """Build an error reply."""
+    body = problem(row, message, param=param, request_id=request_id)
+    return Json(body, status_code=row.status, headers=dict(headers or {}))
+
+
+def refuse_error(error: Exception, *, request_id: str) -> Json:
+    """Build the reply to an error; one that nobody planned for tells no detail."""
+    param = None
+    if isinstance(error, ItemFailed):
+        param, message, error = error.where, f"{error.where}: {error}", error.cause
+    else:
+        message = str(error)
+    row = row_of(error)
+    if row is INTERNAL:
+        log.error("unplanned error in request %s", request_id, exc_info=error)
+        message = "the service failed on this request; its log has the reason by request id"
+    seconds = retry_after_seconds(error)
+    headers = {} if seconds is None else {"retry-after": str(seconds)}
+    return refuse(row, message, request_id=request_id, param=param, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make the web framework's own refusals take the one shape too."""
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        param, message = first_complaint(error.errors())
+        row = BY_STATUS[422]
+        return refuse(row, message, request_id=request.state.request_id, param=param)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        row = BY_STATUS.get(error.status_code)
+        if row is None:
+            row = Row(error.status_code, "invalid_request_error", "request_invalid")
+        message = f"{request.method} {request.url.path}: {error.detail}; /docs lists every call"
+        headers = error.headers
+        return refuse(row, message, request_id=request.state.request_id, headers=headers)
+
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+
+
+def first_complaint(errors: Sequence[Any]) -> tuple[str | None, str]:
+    """Word the first of a validation's complaints, and count the rest.
+
+    >>> first_complaint([{"loc": ("body", "k"), "type": "int_type", "msg": "Input should be ..."}])
+    ('k', 'k: Input should be ...')
+    """
+    first = errors[0]
+    param = path_of(first["loc"])
+    message = _WORDS.get(first["type"], first["msg"])
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return param or None, f"{param or 'body'}: {message}{more}"
+
+
+def path_of(loc: Sequence[int | str]) -> str:
+    """Write a location as a caller would.
+
+    >>> path_of(("body", "queries", 3, "label"))
+    'queries[3].label'
+    """
+    path = ""
+    for part in loc[1:] if loc and loc[0] in ("body", "query", "path", "header") else loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path

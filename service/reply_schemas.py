@@ -1,0 +1,211 @@
+"""The wire outward: what replies look like, for the OpenAPI document and its tests."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Problem(BaseModel):
+    """What went wrong, in the shape that OpenAI clients read."""
+
+    message: str
+    type: Literal["invalid_request_error", "not_found", "conflict", "overloaded", "internal"]
+    code: str
+    param: str | None
+    request_id: str
+
+
+class ProblemReply(BaseModel):
+    """The one error shape."""
+
+    error: Problem
+
+
+class Usage(BaseModel):
+    """Tokens (or pixels, samples) that were embedded."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingOut(BaseModel):
+    """One embedding: numbers, or base64 of little-endian bytes."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsReply(BaseModel):
+    """Embeddings in the order of the input; ``truncated`` names the inputs that were cut."""
+
+    object: Literal["list"]
+    data: list[EmbeddingOut]
+    model: str
+    usage: Usage
+    truncated: list[int]
+
+
+class ModelOut(BaseModel):
+    """A loaded model."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+    modalities: list[str]
+    dim: int
+    space: str
+    precision: str
+    max_cost: int
+    licence: str
+
+
+class ModelsReply(BaseModel):
+    """The loaded models."""
+
+    object: Literal["list"]
+    data: list[ModelOut]
+
+
+class CalibrationOut(BaseModel):
+    """A threshold and what it rests on."""
+
+    model_config = ConfigDict(extra="allow")
+    threshold: float
+    false_accept_rate: float
+
+
+class GalleryOut(BaseModel):
+    """A gallery's state."""
+
+    name: str
+    model: str | None
+    space: str
+    dim: int
+    index: str
+    index_in_use: str
+    recall_target: float
+    recall: float
+    count: int
+    labels: int
+    seq: int
+    created_at: str
+    calibration: CalibrationOut | None
+
+
+class GalleriesReply(BaseModel):
+    """All galleries."""
+
+    galleries: list[GalleryOut]
+
+
+class DeletedReply(BaseModel):
+    """A gallery that is gone."""
+
+    name: str
+    deleted: bool
+
+
+class FailedOut(BaseModel):
+    """An exemplar that was not enrolled, and why."""
+
+    position: int
+    id: str | None
+    code: str
+    message: str
+
+
+class EnrolReply(BaseModel):
+    """How many stand now, how many of them stood already, and which could not be enrolled."""
+
+    seq: int
+    enrolled: int
+    unchanged: int
+    truncated: list[int]
+    failed: list[FailedOut]
+
+
+class ExemplarOut(BaseModel):
+    """A stored exemplar."""
+
+    id: str
+    label: str | None
+    payload: dict[str, Any] | None
+    item: Any
+    seq: int
+    digest: str
+    vector: list[float] | None = None
+
+
+class ExemplarsReply(BaseModel):
+    """One page; ``next`` is the cursor of the one after it."""
+
+    exemplars: list[ExemplarOut]
+    next: str | None
+
+
+class RemovedReply(BaseModel):
+    """How many exemplars went, and the gallery's sequence number since."""
+
+    seq: int
+    removed: int
+
+
+class HitOut(BaseModel):
+    """A neighbour; higher scores are closer."""
+
+    id: str
+    label: str | None
+    score: float
+    payload: dict[str, Any] | None = None
+    vector: list[float] | None = None
+
+
+class HitsOut(BaseModel):
+    """One query's neighbours, closest first."""
+
+    hits: list[HitOut]
+
+
+class SearchReply(BaseModel):
+    """Neighbours, query by query."""
+
+    results: list[HitsOut]
+    seq: int
+    truncated: list[int]
+
+
+class VerdictOut(BaseModel):
+    """One query's open-set answer."""
+
+    verdict: Literal["match", "ambiguous", "unknown"]
+    label: str | None
+    score: float | None
+    probability: float | None
+    threshold: float
+    hits: list[HitOut]
+
+
+class IdentifyReply(BaseModel):
+    """Open-set answers; ``threshold_from`` says where the threshold came from."""
+
+    results: list[VerdictOut]
+    seq: int
+    threshold_from: Literal["request", "calibration", "encoder"]
+    truncated: list[int]
+
+
+class PairOut(BaseModel):
+    """One pair's score, and whether it reaches the threshold (null without one)."""
+
+    score: float
+    same: bool | None
+
+
+class VerifyReply(BaseModel):
+    """Pairs in the order given."""
+
+    results: list[PairOut]
+    threshold: float | None
+    threshold_from: Literal["request", "calibration", "encoder"] | None

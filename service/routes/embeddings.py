@@ -1,0 +1,83 @@
+"""Embeddings: OpenAI's call, and one for a single raw body."""
+
+from typing import Any
+
+from fastapi import Request, Response
+
+from models.errors import InputError
+from models.modality import Item, modality_of_media_type
+from service.embedder import Embeddings, ItemFailed
+from service.errors import ContentUnsupported, RequestInvalid
+from service.intake import parse_embeddable, spread
+from service.numbers import check_dimensions, cut, spelled
+from service.replies import Json
+from service.reply_schemas import EmbeddingsReply
+from service.routing import PartsOf, TimingsOf, new_router
+from service.schemas import EmbeddingsRequest
+
+router = new_router("embeddings")
+
+
+@router.post("/v1/embeddings", summary="Embed items", responses={200: {"model": EmbeddingsReply}})
+async def embed(asked: EmbeddingsRequest, parts: PartsOf, timings: TimingsOf) -> Response:
+    """Embed what OpenAI's clients send, and items of any kind that the model reads."""
+    lane = parts.embedder.lane(asked.model)
+    values = spread(asked.input)
+    limit = parts.settings.items_max
+    if not 1 <= len(values) <= limit:
+        raise RequestInvalid(f"input has {len(values)} items; send 1 to {limit} in one call")
+    single = len(values) == 1 and (values[0] is asked.input or not isinstance(asked.input, list))
+    places = ["input"] if single else [f"input[{at}]" for at in range(len(values))]
+    items = []
+    for place, value in zip(places, values, strict=True):
+        try:
+            items.append(parse_embeddable(value))
+        except InputError as error:
+            raise ItemFailed(place, error) from error
+    check_dimensions(asked.dimensions, lane.encoder.dim)  # before the work, not after
+    made = await parts.embedder.embed(
+        lane, items, timings, places=places, role=asked.input_type, truncate=asked.truncate
+    )
+    return Json(reply(made, asked))
+
+
+@router.post(
+    "/v1/embeddings/raw",
+    summary="Embed one raw body",
+    responses={200: {"model": EmbeddingsReply}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"text/plain": {"schema": {"type": "string", "minLength": 1}}},
+        }
+    },
+)
+async def embed_raw(request: Request, model: str, parts: PartsOf, timings: TimingsOf) -> Response:
+    """Embed the body itself: ``curl --data-binary @file -H 'content-type: text/plain'``."""
+    lane = parts.embedder.lane(model)
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    modality = modality_of_media_type(media)
+    if modality is None:
+        raise ContentUnsupported(
+            f"content-type {media or 'missing'!r} is no kind of item; send e.g. text/plain"
+        )
+    item = Item(modality, await request.body())
+    made = await parts.embedder.embed(lane, [item], timings, places=["body"])
+    return Json(reply(made, EmbeddingsRequest(input="", model=model, input_type=None)))
+
+
+def reply(made: Embeddings, asked: EmbeddingsRequest) -> dict[str, Any]:
+    """Render embeddings in OpenAI's shape."""
+    rows = cut(made.rows, asked.dimensions)
+    base64_wanted = asked.encoding_format == "base64"
+    spellings = spelled(rows, dtype=asked.dtype, base64_wanted=base64_wanted)
+    return {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": at, "embedding": spelling}
+            for at, spelling in enumerate(spellings)
+        ],
+        "model": asked.model,
+        "usage": {"prompt_tokens": made.cost, "total_tokens": made.cost},
+        "truncated": made.truncated,
+    }

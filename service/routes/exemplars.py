@@ -1,0 +1,108 @@
+"""The exemplars of a gallery: enrol, read, list, remove."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import orjson
+from anyio.to_thread import run_sync
+from fastapi import Query, Response
+from index.records import StoredExemplar
+
+from service.errors import RequestInvalid
+from service.queries import Space, check_space
+from service.replies import Json
+from service.reply_schemas import EnrolReply, ExemplarOut, ExemplarsReply, RemovedReply
+from service.routing import PartsOf, TimingsOf, new_router
+from service.schemas import EnrolRequest, RemoveRequest
+
+router = new_router("exemplars")
+PATH = "/v1/galleries/{gallery}/exemplars"
+
+
+@router.post(PATH, summary="Enrol or replace", responses={200: {"model": EnrolReply}})
+async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, timings: TimingsOf) -> Response:
+    """Enrol exemplars; the good ones are kept and fsynced, the bad ones are named."""
+    found = parts.galleries.get(gallery)
+    check_space(asked.space, Space(found.space, found.dim, found.name))
+    limit = parts.settings.exemplars_max
+    if not 1 <= len(asked.exemplars) <= limit:
+        raise RequestInvalid(f"exemplars has {len(asked.exemplars)}; send 1 to {limit} in one call")
+    return Json(asdict(await parts.enroller.enrol(found, asked.exemplars, timings)))
+
+
+@router.get(PATH, summary="List by cursor", responses={200: {"model": ExemplarsReply}})
+async def page(
+    gallery: str,
+    parts: PartsOf,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1)] = 100,
+    filter: Annotated[str | None, Query(description="A filter as JSON.")] = None,  # noqa: A002 - the wire's own word
+) -> Response:
+    """List exemplars; pass ``next`` as ``after`` to go on."""
+    rows_max = parts.settings.page_rows_max
+    if limit > rows_max:
+        raise RequestInvalid(f"limit is {limit}; the most is {rows_max}: go on by `after`")
+    found = parts.galleries.get(gallery)
+    wanted = _filter(filter)
+    rows, cursor = await run_sync(lambda: found.page(after=after, limit=limit, filter=wanted))
+    return Json({"exemplars": [rendered(row) for row in rows], "next": cursor})
+
+
+@router.post(
+    PATH + "/delete", summary="Remove by ids or filter", responses={200: {"model": RemovedReply}}
+)
+async def remove_many(gallery: str, asked: RemoveRequest, parts: PartsOf) -> Response:
+    """Remove by ids, or all that a filter finds."""
+    found = parts.galleries.get(gallery)
+    if (asked.ids is None) == (asked.filter is None):
+        raise RequestInvalid("send `ids` or `filter`, one of the two")
+    if asked.ids is not None:
+        seq, gone = await run_sync(found.remove, asked.ids)
+        return Json({"seq": seq, "removed": len(gone)})
+    assert asked.filter is not None
+    seq, count = await run_sync(found.remove_where, asked.filter)
+    return Json({"seq": seq, "removed": count})
+
+
+@router.get(PATH + "/{exemplar:path}", summary="Read one", responses={200: {"model": ExemplarOut}})
+async def read(gallery: str, exemplar: str, parts: PartsOf, vector: bool = False) -> Response:
+    """Read one exemplar by its id."""
+    found = parts.galleries.get(gallery)
+    return Json(rendered(await run_sync(lambda: found.read(exemplar, with_vector=vector))))
+
+
+@router.delete(
+    PATH + "/{exemplar:path}", summary="Remove one", responses={200: {"model": RemovedReply}}
+)
+async def remove(gallery: str, exemplar: str, parts: PartsOf) -> Response:
+    """Remove one exemplar; 404 when there is none."""
+    found = parts.galleries.get(gallery)
+    seq, gone = await run_sync(found.remove, [exemplar])
+    if not gone:
+        await run_sync(found.read, exemplar)  # says that it is unknown, in the index's own words
+    return Json({"seq": seq, "removed": len(gone)})
+
+
+def rendered(row: StoredExemplar) -> dict[str, Any]:
+    """Render a stored exemplar."""
+    out = {
+        "id": row.id,
+        "label": row.label,
+        "payload": row.payload,
+        "item": row.item,
+        "seq": row.seq,
+        "digest": row.digest,
+    }
+    return out if row.vector is None else out | {"vector": row.vector}
+
+
+def _filter(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        parsed = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise RequestInvalid(f"filter is not JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise RequestInvalid("filter is a JSON object")
+    return parsed

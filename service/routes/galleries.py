@@ -1,0 +1,98 @@
+"""Galleries themselves: create, list, show, delete, calibrate."""
+
+from dataclasses import asdict
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import Response
+
+from service.errors import RequestInvalid
+from service.replies import Json
+from service.reply_schemas import CalibrationOut, DeletedReply, GalleriesReply, GalleryOut
+from service.routing import PartsOf, TimingsOf, new_router
+from service.schemas import CalibrateRequest, GalleryRequest
+
+router = new_router("galleries")
+
+
+@router.put(
+    "/v1/galleries/{gallery}",
+    summary="Create a gallery",
+    responses={200: {"model": GalleryOut}, 201: {"model": GalleryOut}},
+)
+async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Response:
+    """Create a gallery; 200 when it stands the same already, 409 when it stands otherwise."""
+    if asked.model is not None:
+        encoder = parts.embedder.lane(asked.model).encoder
+        space, dim = encoder.space, encoder.dim
+        if asked.space not in (None, space) or asked.dim not in (None, dim):
+            raise RequestInvalid(
+                f"model {asked.model!r} makes space {space!r} of dimension {dim}; "
+                "leave `space` and `dim` out"
+            )
+    elif asked.space is not None and asked.dim is not None:
+        space, dim = asked.space, asked.dim
+    else:
+        raise RequestInvalid("send `model`, or `space` and `dim` for vectors made elsewhere")
+    made, created = await run_sync(
+        lambda: parts.galleries.create(
+            gallery,
+            space=space,
+            dim=dim,
+            model=asked.model,
+            index=asked.index,
+            recall_target=asked.recall_target,
+        )
+    )
+    return Json(asdict(made.state()), status_code=201 if created else 200)
+
+
+@router.get("/v1/galleries", summary="All galleries", responses={200: {"model": GalleriesReply}})
+async def list_galleries(parts: PartsOf) -> Response:
+    """List every gallery with its state."""
+    states = await run_sync(parts.galleries.states)
+    return Json({"galleries": [asdict(state) for state in states]})
+
+
+@router.get(
+    "/v1/galleries/{gallery}", summary="A gallery's state", responses={200: {"model": GalleryOut}}
+)
+async def show(gallery: str, parts: PartsOf) -> Response:
+    """Show one gallery's state."""
+    found = parts.galleries.get(gallery)
+    return Json(asdict(await run_sync(found.state)))
+
+
+@router.delete(
+    "/v1/galleries/{gallery}", summary="Delete a gallery", responses={200: {"model": DeletedReply}}
+)
+async def delete(gallery: str, parts: PartsOf) -> Response:
+    """Delete a gallery and all its exemplars, for good."""
+    await run_sync(parts.galleries.delete, gallery)
+    return Json({"name": gallery, "deleted": True})
+
+
+@router.post(
+    "/v1/galleries/{gallery}/calibrate",
+    summary="Set the threshold of `identify`",
+    responses={200: {"model": CalibrationOut}},
+)
+async def calibrate(
+    gallery: str, asked: CalibrateRequest, parts: PartsOf, timings: TimingsOf
+) -> Response:
+    """Set the threshold for a stated false-accept rate, from queries or the gallery itself."""
+    found = parts.galleries.get(gallery)
+    queries = asked.queries
+    if queries is not None and not 1 <= len(queries) <= parts.settings.exemplars_max:
+        raise RequestInvalid(
+            f"queries has {len(queries)}; send 1 to {parts.settings.exemplars_max}, or none"
+        )
+    calibration = await parts.searcher.calibrate(
+        found,
+        false_accept_rate=asked.false_accept_rate,
+        items=None if queries is None else [one.query for one in queries],
+        labels=None if queries is None else [one.label for one in queries],
+        timings=timings,
+    )
+    rendered: dict[str, Any] = asdict(calibration)
+    return Json(rendered)

@@ -1,0 +1,52 @@
+"""Is it alive, is it ready, what does it count."""
+
+import asyncio
+from time import perf_counter
+
+from fastapi import Response
+
+from models.modality import Item
+from service.errors import ServiceError
+from service.lane import Embedded, Lane
+from service.replies import Json
+from service.routing import PartsOf, new_router
+
+router = new_router("health")
+FORWARD_SECONDS_FRESH = 10.0  # a forward pass this recent proves the encoder
+FORWARD_SECONDS_MAX = 5.0
+
+
+@router.get("/livez", summary="The process answers")
+async def livez() -> Response:
+    """Answer as long as the event loop turns."""
+    return Json({"status": "alive"})
+
+
+@router.get("/readyz", summary="Every loaded encoder embeds")
+async def readyz(parts: PartsOf) -> Response:
+    """Answer 200 after a recent successful forward pass of every encoder, else 503."""
+    lanes = parts.embedder.lanes
+    proven = await asyncio.gather(*(_embeds(lane) for lane in lanes.values()))
+    states = dict(zip(lanes, proven, strict=True))
+    ready = bool(states) and all(states.values())
+    body = {"status": "ready" if ready else "not ready", "encoders": states}
+    return Json(body, status_code=200 if ready else 503)
+
+
+@router.get("/metrics", summary="Prometheus series", response_class=Response)
+async def metrics(parts: PartsOf) -> Response:
+    """Render every series."""
+    return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+async def _embeds(lane: Lane) -> bool:
+    if not lane.alive:
+        return False
+    if perf_counter() - lane.forward_at < FORWARD_SECONDS_FRESH:
+        return True
+    try:
+        async with asyncio.timeout(FORWARD_SECONDS_MAX):
+            call = await lane.embed([Item(lane.encoder.modality, "ready?")])
+    except (TimeoutError, ServiceError):
+        return False
+    return all(isinstance(outcome, Embedded) for outcome in call.outcomes)

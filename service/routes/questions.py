@@ -1,0 +1,130 @@
+"""Questions to a gallery: search and identify; and verify, which needs none."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import Response
+
+from index.hits import Hit
+from service.errors import RequestInvalid
+from service.replies import Json
+from service.reply_schemas import IdentifyReply, SearchReply, VerifyReply
+from service.routing import PartsOf, TimingsOf, new_router
+from service.schemas import IdentifyRequest, QueryRequest, SearchRequest, VerifyRequest
+from service.searcher import Question
+from service.settings import Settings
+
+router = new_router("questions")
+
+
+@router.post(
+    "/v1/galleries/{gallery}/search",
+    summary="Nearest exemplars",
+    responses={200: {"model": SearchReply}},
+)
+async def search(
+    gallery: str, asked: SearchRequest, parts: PartsOf, timings: TimingsOf
+) -> Response:
+    """Find the exemplars nearest to each query; higher scores are closer."""
+    found = parts.galleries.get(gallery)
+    question = question_of(asked, parts.settings)
+    check_k(asked.k, parts.settings)
+    include: set[str] = set(asked.include)
+    answer = await parts.searcher.search(
+        found,
+        question,
+        timings,
+        k=asked.k,
+        group_by_label=asked.group_by_label,
+        with_payload="payload" in include,
+        with_vector="vector" in include,
+    )
+    results = [{"hits": [rendered(hit, include) for hit in hits]} for hits in answer.found.hits]
+    return Json({"results": results, "seq": answer.found.seq, "truncated": answer.truncated})
+
+
+@router.post(
+    "/v1/galleries/{gallery}/identify",
+    summary="Whose is it, or nobody's",
+    responses={200: {"model": IdentifyReply}},
+)
+async def identify(
+    gallery: str, asked: IdentifyRequest, parts: PartsOf, timings: TimingsOf
+) -> Response:
+    """Name the label of each query: match, ambiguous, or unknown."""
+    found = parts.galleries.get(gallery)
+    question = question_of(asked, parts.settings)
+    check_k(asked.k, parts.settings)
+    answer = await parts.searcher.identify(found, question, timings, k=asked.k, margin=asked.margin)
+    results = [
+        asdict(decision) | {"hits": [rendered(hit, {"payload"}) for hit in hits]}
+        for decision, hits in zip(answer.decisions, answer.hits, strict=True)
+    ]
+    body = {
+        "results": results,
+        "seq": answer.seq,
+        "threshold_from": answer.threshold_from,
+        "truncated": answer.truncated,
+    }
+    return Json(body)
+
+
+@router.post("/v1/verify", summary="The same or not", responses={200: {"model": VerifyReply}})
+async def verify(asked: VerifyRequest, parts: PartsOf, timings: TimingsOf) -> Response:
+    """Score pairs of items; ``same`` where a threshold is known."""
+    limit = parts.settings.items_max // 2
+    if not 1 <= len(asked.pairs) <= limit:
+        raise RequestInvalid(f"pairs has {len(asked.pairs)}; send 1 to {limit} in one call")
+    if asked.model is None and asked.gallery is None:
+        raise RequestInvalid("send `model`, `gallery`, or both")
+    verified = await parts.searcher.verify(
+        asked.pairs,
+        timings,
+        model=asked.model,
+        gallery=None if asked.gallery is None else parts.galleries.get(asked.gallery),
+        threshold=asked.threshold,
+    )
+    pairs = [
+        {"score": score, "same": same}
+        for score, same in zip(verified.scores, verified.same, strict=True)
+    ]
+    body = {
+        "results": pairs,
+        "threshold": verified.threshold,
+        "threshold_from": verified.threshold_from,
+    }
+    return Json(body)
+
+
+def question_of(asked: QueryRequest, settings: Settings) -> Question:
+    """Read one query or many.
+
+    Raises:
+        RequestInvalid: neither, both, or too many.
+    """
+    if (asked.query is None) == (asked.queries is None):
+        raise RequestInvalid("send `query` or `queries`, one of the two")
+    if asked.queries is None:
+        items, places = [asked.query], ["query"]
+    else:
+        items = asked.queries
+        places = [f"queries[{at}]" for at in range(len(items))]
+        if not 1 <= len(items) <= settings.items_max:
+            raise RequestInvalid(f"queries has {len(items)}; send 1 to {settings.items_max}")
+    return Question(items, places, asked.filter, asked.threshold, asked.min_seq, asked.space)
+
+
+def check_k(k: int, settings: Settings) -> None:
+    """Refuse more hits than one query may have."""
+    if k > settings.hits_max:
+        raise RequestInvalid(f"k is {k}; the most is {settings.hits_max} (SEMBLANCE_HITS_MAX)")
+
+
+def rendered(hit: Hit, include: set[str]) -> dict[str, Any]:
+    """Render a hit with what was asked for."""
+    out: dict[str, Any] = {"id": hit.id, "label": hit.label, "score": hit.score}
+    if "payload" in include:
+        out["payload"] = hit.payload
+    if "vector" in include:
+        out["vector"] = hit.vector
+    return out

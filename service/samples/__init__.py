@@ -1,0 +1,1 @@
+"""One file per sample gallery, with NAME, MODEL, VERSION and rows(): its registration."""

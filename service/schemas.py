@@ -1,0 +1,133 @@
+"""The wire inward: what requests must look like.
+
+Items stay as they came (``Any`` with a schema): they are parsed where their position is known,
+so that a bad one is named and, where the call allows it, fails alone.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from service.intake import schema_of_input, schema_of_item
+
+DTYPES = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
+AnyItem = Annotated[Any, WithJsonSchema(schema_of_item(vectors=True))]
+AnyInput = Annotated[Any, WithJsonSchema(schema_of_input())]
+FilterJson = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description='E.g. {"label": "Acme"}, {"payload.year": {"gte": 1950, "lt": 1960}}, '
+        '{"and": [...]}, {"or": [...]}, {"not": {...}}, {"payload.tag": {"in": [...]}}.'
+    ),
+]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Wire(BaseModel):
+    """A request's body: unknown fields and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+
+class EmbeddingsRequest(Wire):
+    """OpenAI's embeddings call, and what this service adds to it."""
+
+    input: AnyInput
+    model: str
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Positive | None = None
+    user: str | None = None
+    dtype: DTYPES = "float32"
+    truncate: bool = True
+    input_type: Annotated[
+        Literal["query", "document"] | None,
+        Field(description="Which of the model's prompts goes before a text."),
+    ] = None
+
+
+class GalleryRequest(Wire):
+    """A gallery for a loaded model, or for vectors made elsewhere."""
+
+    model: str | None = None
+    space: Name | None = Field(None, description="Their name for the space, without a model.")
+    dim: Annotated[int, Field(ge=1, le=65536)] | None = None
+    index: Name = "auto"
+    recall_target: Annotated[float, Field(gt=0, le=1)] = 0.99
+
+
+class EnrolRequest(Wire):
+    """Exemplars to enrol or replace; each stands or falls by itself."""
+
+    exemplars: list[Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/ExemplarIn"})]]
+    space: str | None = Field(None, description="The space the caller believes it writes to.")
+
+
+class ExemplarIn(Wire):
+    """One exemplar."""
+
+    id: str = Field(min_length=1)
+    label: str | None = None
+    item: AnyItem
+    payload: dict[str, Any] | None = None
+
+
+class RemoveRequest(Wire):
+    """Exemplars to remove, by id or by filter."""
+
+    ids: list[str] | None = None
+    filter: FilterJson = None
+
+
+class QueryRequest(Wire):
+    """One query or many."""
+
+    query: AnyItem = None
+    queries: list[AnyItem] | None = None
+    filter: FilterJson = None
+    threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
+    min_seq: Seq | None = None
+    space: str | None = Field(None, description="The space the caller believes it asks.")
+
+
+class SearchRequest(QueryRequest):
+    """A nearest-neighbour question."""
+
+    k: Positive = 10
+    group_by_label: bool = False
+    exact: bool = False
+    include: list[Literal["payload", "vector"]] = ["payload"]
+
+
+class IdentifyRequest(QueryRequest):
+    """An open-set question: whose is this, or nobody's."""
+
+    k: Positive = 5
+    margin: Annotated[float, Field(ge=0, le=2)] | None = Field(
+        None, description="Two labels closer than this are too close to tell."
+    )
+
+
+class LabelledQuery(Wire):
+    """A query whose answer is known; no label: it is nobody's."""
+
+    query: AnyItem
+    label: str | None = None
+
+
+class CalibrateRequest(Wire):
+    """Where the threshold shall lie."""
+
+    false_accept_rate: Rate = 0.01
+    queries: list[LabelledQuery] | None = None
+
+
+class VerifyRequest(Wire):
+    """Pairs of items: the same or not."""
+
+    model: str | None = None
+    pairs: list[Annotated[list[AnyItem], Field(min_length=2, max_length=2)]]
+    gallery: str | None = None
+    threshold: Annotated[float, Field(ge=-1, le=1)] | None = None

@@ -1,0 +1,235 @@
+"""Questions to galleries: what is nearest, whose is it, the same or not, where is the line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from anyio.to_thread import run_sync
+from index.calibration import Calibration
+from index.decision import Decision, decide
+from index.galleries import Gallery
+
+from index.errors import NotCalibrated, SpaceMismatch
+from index.hits import Found, Hit
+from service.embedder import Embedder
+from service.ports import Encoder
+from service.queries import Rows, Space, check_space, parse_all, rows_of
+from service.timings import Timings
+
+MARGIN = 0.02
+ThresholdFrom = Literal["request", "calibration", "encoder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What every question to a gallery has.
+
+    Args:
+        items: raw items, each with the place it has in the request.
+        claimed_space: the space the caller believes to ask, if it says.
+    """
+
+    items: Sequence[object]
+    places: Sequence[str]
+    filter: Mapping[str, Any] | None = None
+    threshold: float | None = None
+    min_seq: int | None = None
+    claimed_space: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hits query by query, and the positions of the queries that were cut short."""
+
+    found: Found
+    truncated: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """An open-set answer a query, each with the hits it rests on."""
+
+    decisions: list[Decision]
+    hits: list[list[Hit]]
+    seq: int
+    threshold_from: ThresholdFrom
+    truncated: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A score a pair; ``same`` is None where no threshold is known."""
+
+    scores: list[float]
+    same: list[bool | None]
+    threshold: float | None
+    threshold_from: ThresholdFrom | None
+
+
+class Searcher:
+    """Asks galleries, embedding what is not a vector already."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    async def search(
+        self,
+        gallery: Gallery,
+        question: Question,
+        timings: Timings,
+        *,
+        k: int,
+        group_by_label: bool = False,
+        with_payload: bool = False,
+        with_vector: bool = False,
+    ) -> Answer:
+        """Find the nearest exemplars of each query."""
+        rows = await self._rows(gallery, question, timings)
+
+        def ask() -> Found:
+            return gallery.search(
+                rows.rows,
+                k,
+                filter=question.filter,
+                threshold=question.threshold,
+                group_by_label=group_by_label,
+                min_seq=question.min_seq,
+                with_payload=with_payload,
+                with_vector=with_vector,
+            )
+
+        with timings.stage("search"):
+            found = await run_sync(ask)
+        return Answer(found, rows.truncated)
+
+    async def identify(
+        self,
+        gallery: Gallery,
+        question: Question,
+        timings: Timings,
+        *,
+        k: int,
+        margin: float | None = None,
+    ) -> Identified:
+        """Name the label of each query, or say that it is nobody's.
+
+        Raises:
+            NotCalibrated: no threshold is given, calibrated, or stated by the encoder.
+        """
+        drawn = self._threshold(question.threshold, gallery, self._encoder_of(gallery.space))
+        if drawn is None:
+            raise NotCalibrated(
+                f"gallery {gallery.name!r} has no threshold, and no encoder states one for its "
+                "space: POST .../calibrate sets one, or send `threshold`"
+            )
+        threshold, source = drawn
+        calibration = gallery.calibration()
+        every = Question(
+            question.items,
+            question.places,
+            question.filter,
+            None,  # the hits below the threshold are what shows how near "unknown" was
+            question.min_seq,
+            question.claimed_space,
+        )
+        answer = await self.search(
+            gallery, every, timings, k=max(k, 2), group_by_label=True, with_payload=True
+        )
+        probability_of = None if calibration is None else calibration.probability
+        decisions = [
+            decide(
+                hits,
+                threshold=threshold,
+                margin=MARGIN if margin is None else margin,
+                probability_of=probability_of,
+            )
+            for hits in answer.found.hits
+        ]
+        hits = [some[:k] for some in answer.found.hits]
+        return Identified(decisions, hits, answer.found.seq, source, answer.truncated)
+
+    async def calibrate(
+        self,
+        gallery: Gallery,
+        *,
+        false_accept_rate: float,
+        items: Sequence[object] | None,
+        labels: Sequence[str | None] | None,
+        timings: Timings,
+    ) -> Calibration:
+        """Set a gallery's threshold from labelled queries, or from the gallery itself."""
+        if items is None:
+            return await run_sync(lambda: gallery.calibrate(false_accept_rate=false_accept_rate))
+        places = [f"queries[{at}].query" for at in range(len(items))]
+        rows = await self._rows(gallery, Question(items, places), timings)
+        return await run_sync(
+            lambda: gallery.calibrate(
+                false_accept_rate=false_accept_rate, queries=rows.rows, labels=labels
+            )
+        )
+
+    async def verify(
+        self,
+        pairs: Sequence[Sequence[object]],
+        timings: Timings,
+        *,
+        model: str | None,
+        gallery: Gallery | None,
+        threshold: float | None,
+    ) -> Verified:
+        """Score pairs of items, and say which are the same where a threshold is known.
+
+        Raises:
+            SpaceMismatch: the model and the gallery are of different spaces.
+        """
+        lane = None if model is None else self._embedder.lane(model)
+        if lane is not None:
+            space = Space(lane.encoder.space, lane.encoder.dim, f"model {model}")
+            if gallery is not None and gallery.space != space.space:
+                raise SpaceMismatch(
+                    f"model {model!r} makes space {space.space!r}, but gallery "
+                    f"{gallery.name!r} holds space {gallery.space!r}"
+                )
+        else:
+            assert gallery is not None
+            space = Space(gallery.space, gallery.dim, gallery.name)
+        flat = [item for pair in pairs for item in pair]
+        places = [f"pairs[{at // 2}][{at % 2}]" for at in range(len(flat))]
+        parsed = parse_all(flat, places)
+        made = await rows_of(
+            parsed, space, self._embedder, timings, places=places, role=None, lane=lane
+        )
+        scores = np.einsum("nd,nd->n", made.rows[0::2], made.rows[1::2], dtype=np.float64)
+        scores = scores.clip(-1.0, 1.0).astype(np.float32)
+        drawn = self._threshold(threshold, gallery, self._encoder_of(space.space))
+        return Verified(
+            scores=[float(score) for score in scores],
+            same=[None if drawn is None else bool(score >= drawn[0]) for score in scores],
+            threshold=None if drawn is None else drawn[0],
+            threshold_from=None if drawn is None else drawn[1],
+        )
+
+    def _threshold(
+        self, asked: float | None, gallery: Gallery | None, encoder: Encoder | None
+    ) -> tuple[float, ThresholdFrom] | None:
+        """Take the threshold asked for, else the gallery's, else what the encoder states."""
+        if asked is not None:
+            return asked, "request"
+        calibration = None if gallery is None else gallery.calibration()
+        if calibration is not None:
+            return calibration.threshold, "calibration"
+        score = None if encoder is None else encoder.manifest.unrelated_score_q99
+        return None if score is None else (score, "encoder")
+
+    def _encoder_of(self, space: str) -> Encoder | None:
+        lanes = self._embedder.lanes.values()
+        return next((lane.encoder for lane in lanes if lane.encoder.space == space), None)
+
+    async def _rows(self, gallery: Gallery, question: Question, timings: Timings) -> Rows:
+        space = Space(gallery.space, gallery.dim, gallery.name)
+        check_space(question.claimed_space, space)
+        parsed = parse_all(question.items, question.places)
+        return await rows_of(
+            parsed, space, self._embedder, timings, places=question.places, role="query"
+        )

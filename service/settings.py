@@ -1,0 +1,83 @@
+"""Every setting of the service, in one frozen model, read from ``SEMBLANCE_*``."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import models
+
+PREFIX = "SEMBLANCE_"
+
+
+class SettingsInvalid(ValueError):
+    """A setting is unknown or has a value that it cannot have."""
+
+
+class Settings(BaseSettings):
+    """What can be set; each is also a flag of ``semblance serve``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data_dir: Path = Field(Path(".data"), description="Folder that holds the galleries.")
+    bundles_dir: Path = Field(
+        Path(models.__path__[0]) / "bundles", description="Folder whose sub-folders are bundles."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on; beyond loopback needs keys.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    keys_file: Path | None = Field(None, description="Key file; calls then need a bearer key.")
+    samples: bool = Field(True, description="Build the sample galleries at the first start.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line that is written."
+    )
+    provider: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where encoders run: the GPU when there is one, or as told."
+    )
+    threads: int = Field(0, ge=0, le=256, description="Threads of one forward pass; 0 = cores.")
+
+    body_bytes_max: int = Field(64 << 20, ge=1024, description="Bytes of a request's body.")
+    items_max: int = Field(2048, ge=1, description="Items of one embeddings or search call.")
+    exemplars_max: int = Field(10_000, ge=1, description="Exemplars of one enrolment.")
+    payload_bytes_max: int = Field(64 << 10, ge=2, description="Bytes of one payload as JSON.")
+    hits_max: int = Field(1000, ge=1, description="Hits of one query (k).")
+    page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
+    galleries_max: int = Field(1000, ge=1, description="Galleries in the data folder.")
+    gallery_rows_max: int = Field(10_000_000, ge=1, description="Exemplars of one gallery.")
+    batch_items_max: int = Field(32, ge=1, description="Items of one forward pass.")
+    batch_cost_max: int = Field(
+        8192, ge=1, description="Padded cost (tokens) of one forward pass; one item always fits."
+    )
+    queue_seconds_max: float = Field(
+        30.0, gt=0, description="Predicted wait beyond which new work is refused with 503."
+    )
+
+
+def read_settings(**given: Any) -> Settings:
+    """Read the settings from the environment, the given ones first.
+
+    Raises:
+        SettingsInvalid: naming each unknown or wrong setting.
+    """
+    refuse_unknown(os.environ)
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"{PREFIX}{_loc(e['loc'])}: {e['msg']}" for e in error.errors()]
+        raise SettingsInvalid("; ".join(lines)) from error
+
+
+def refuse_unknown(environment: Mapping[str, str]) -> None:
+    """Refuse a ``SEMBLANCE_`` name that no setting has: a typo must not pass in silence."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsInvalid(
+            f"unknown setting {', '.join(unknown)}: `semblance serve --help` lists all"
+        )
+
+
+def _loc(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part).upper() for part in loc)
