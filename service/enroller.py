@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from anyio.to_thread import run_sync
 from index.galleries import Gallery
-from index.records import Exemplar
+from index.errors import RowsInvalid
+from index.exemplar import Exemplar, check_name
 from pydantic import ValidationError
 
 from models.errors import InputError, ItemTooLarge
@@ -20,8 +21,6 @@ from service.queries import gated
 from service.replies import first_complaint
 from service.schemas import ExemplarIn
 from service.timings import Timings
-
-ID_BYTES_MAX = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class Enroller:
         for position, value in enumerate(raw):
             try:
                 candidate = self._candidate(position, value)
-            except (ValidationError, InputError) as error:
+            except (ValidationError, InputError, RowsInvalid) as error:
                 failed.append(_failure(position, _id_of(value), error))
                 continue
             first = seen.setdefault(candidate.id, position)
@@ -120,8 +119,9 @@ class Enroller:
 
     def _candidate(self, position: int, value: object) -> Candidate:
         one = ExemplarIn.model_validate(value)
-        if len(one.id.encode()) > ID_BYTES_MAX:
-            raise ItemTooLarge(f"id has {len(one.id.encode())} bytes; the limit is {ID_BYTES_MAX}")
+        check_name(one.id, "id")
+        if one.label is not None:
+            check_name(one.label, "label")
         payload = b"" if one.payload is None else orjson.dumps(one.payload)
         if len(payload) > self._payload_bytes_max:
             raise ItemTooLarge(

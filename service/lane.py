@@ -99,6 +99,7 @@ class Lane:
         self._wakeup = threading.Condition()
         self._closing = False
         self._alive = True
+        self._in_hand: Sequence[Work] = []  # taken, and not settled yet
         self._cost_per_second = 0.0
         self.forward_at = perf_counter()  # opening an encoder replays its probe
         self._decoders = ThreadPoolExecutor(decoders, f"decode-{encoder.name}")
@@ -189,7 +190,9 @@ class Lane:
     def _run(self) -> None:
         try:
             while batch := self._next():
-                self._serve([ticket.work for ticket in batch])
+                self._in_hand = [ticket.work for ticket in batch]
+                self._serve(self._in_hand)
+                self._in_hand = []
         except BaseException:
             log.exception("lane of encoder %r died", self.encoder.name)
             raise
@@ -243,6 +246,9 @@ class Lane:
         with self._wakeup:
             self._alive = False
             dead = LaneDead(f"encoder {self.encoder.name!r} has stopped")
+            for work in self._in_hand:
+                if work.call.outcomes[work.position] is None:
+                    work.call.settle(work.position, dead)
             while batch := self._batcher.take():
                 for ticket in batch:
                     ticket.work.call.settle(ticket.work.position, dead)

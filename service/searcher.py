@@ -136,7 +136,7 @@ class Searcher:
         answer = await self.search(
             gallery, every, timings, k=max(k, 2), group_by_label=True, with_payload=True
         )
-        probability_of = None if calibration is None else calibration.probability
+        probability_of = None if calibration is None else calibration.probability_of
         decisions = [
             decide(
                 hits,

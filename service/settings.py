@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import models
+from index.exemplar import PAYLOAD_BYTES_MAX
 
 PREFIX = "SEMBLANCE_"
 
@@ -41,7 +42,8 @@ class Settings(BaseSettings):
     body_bytes_max: int = Field(64 << 20, ge=1024, description="Bytes of a request's body.")
     items_max: int = Field(2048, ge=1, description="Items of one embeddings or search call.")
     exemplars_max: int = Field(10_000, ge=1, description="Exemplars of one enrolment.")
-    payload_bytes_max: int = Field(64 << 10, ge=2, description="Bytes of one payload as JSON.")
+    payload_bytes_max: int = Field(
+        64 << 10, ge=2, le=PAYLOAD_BYTES_MAX, description="Bytes of one payload as JSON.")
     hits_max: int = Field(1000, ge=1, description="Hits of one query (k).")
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
     galleries_max: int = Field(1000, ge=1, description="Galleries in the data folder.")

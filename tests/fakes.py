@@ -39,6 +39,7 @@ class FakeEncoder:
         self.batches: list[list[str]] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.inside = False
         self.manifest = Manifest(
             name=name,
             version="1",
@@ -70,7 +71,9 @@ class FakeEncoder:
         return Features({"codes": codes}, len(words), truncated)
 
     def forward(self, batch: Sequence[Features]) -> NDArray[np.float32]:
+        self.inside = True
         self.gate.wait(10)
+        self.inside = False
         texts = ["".join(chr(code) for code in features.arrays["codes"]) for features in batch]
         self.batches.append(texts)
         if any("deadly" in text for text in texts):

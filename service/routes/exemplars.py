@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 from anyio.to_thread import run_sync
 from fastapi import Query, Response
-from index.records import StoredExemplar
+from index.exemplar import StoredExemplar
 
 from service.errors import RequestInvalid
 from service.queries import Space, check_space

@@ -49,7 +49,20 @@ def test_vectors_in_both_spellings_are_the_same_row() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [[], [[1.0]], ["1"], [None], [1, [2]], [True, False], {}, 5, "no base64!", "AAA=", "", [10**400]],
+    [
+        [],
+        [[1.0]],
+        ["1"],
+        [None],
+        [1, [2]],
+        [True, False],
+        {},
+        5,
+        "no base64!",
+        "AAA=",
+        "",
+        [10**400],
+    ],
 )
 def test_what_is_no_vector_is_refused(value: object) -> None:
     with pytest.raises(InputError):

@@ -50,9 +50,7 @@ def test_both_spellings_hold_the_same_numbers(
 ) -> None:
     rows = unit(2, 16)
     numbers = spelled(rows, dtype=dtype, base64_wanted=False)
-    for listed, packed in zip(
-        numbers, spelled(rows, dtype=dtype, base64_wanted=True), strict=True
-    ):
+    for listed, packed in zip(numbers, spelled(rows, dtype=dtype, base64_wanted=True), strict=True):
         raw = base64.b64decode(packed)
         assert len(raw) == bytes_of_16
         np.testing.assert_array_equal(

@@ -1,0 +1,226 @@
+"""The threshold that keeps a stated false-accept rate, and what the evidence for it is worth."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from index.binomial import upper_bound
+from index.errors import RowsInvalid, TooFewImpostors
+from index.hits import Mask, Positions, Scores, exact_scores
+from index.vectors import Rows
+from index.view import View
+
+GENUINE_MIN = 20  # for a probability; fewer make a slope of chance
+STALE_SHARE = 0.2
+_ROUGH_BYTES_MAX = 64 * 2**20
+_SAMPLE_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A threshold, and the sample that bounds it.
+
+    `far_upper` is the one-sided 95 % bound on the true false-accept rate; `slope` and `offset`
+    turn a score into a probability, or are None. `seq` and `count` tell the gallery that was
+    measured.
+    """
+
+    space: str
+    threshold: float
+    false_accept_rate: float
+    far_upper: float
+    impostors: int
+    genuine: int
+    true_accept_rate: float | None
+    slope: float | None
+    offset: float | None
+    seq: int
+    count: int
+
+    def probability_of(self, score: float) -> float | None:
+        """Return the probability that a best hit of this score is right, in such a mix."""
+        if self.slope is None or self.offset is None:
+            return None
+        return 1.0 / (1.0 + math.exp(-(self.slope * score + self.offset)))
+
+    def stale(self, count: int) -> bool:
+        """Return whether the gallery has grown or shrunk by more than a fifth since."""
+        return abs(count - self.count) > STALE_SHARE * self.count
+
+    def to_json(self) -> str:
+        """Write the calibration out."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Calibration":
+        """Read a calibration back."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Best scores among names that are not the query's own (m,), and among those that are (g,)."""
+
+    impostors: Scores
+    genuine: Scores
+
+
+def gather(
+    rows: Rows,
+    codes: npt.NDArray[np.int32],
+    queries: Rows,
+    own: npt.NDArray[np.int32],
+    itself: Positions | None = None,
+    alive: Mask | None = None,
+) -> Evidence:
+    """Score queries (q, d) against rows (n, d) named by codes (n,).
+
+    `own` (q,) is each query's name, -1 for nobody here; leaving that name out makes the query an
+    unknown one. `itself` (q,) is its position among the rows, where it is one of them.
+    """
+    impostors, genuine = [], []
+    step = max(1, _ROUGH_BYTES_MAX // (4 * max(1, len(rows))))
+    for start in range(0, len(queries) if len(rows) else 0, step):
+        some = slice(start, start + step)
+        rough = queries[some] @ rows.T
+        if alive is not None:
+            rough[:, ~alive] = -np.inf
+        if itself is not None:
+            rough[np.arange(len(rough)), itself[some]] = -np.inf
+        same = codes == own[some, np.newaxis]
+        impostors.append(_best(rows, queries[some], np.where(same, -np.inf, rough)))
+        genuine.append(_best(rows, queries[some], np.where(same, rough, -np.inf)))
+    nothing = np.empty(0, np.float32)
+    return Evidence(
+        np.concatenate([nothing, *impostors]).astype(np.float32),
+        np.concatenate([nothing, *genuine]).astype(np.float32),
+    )
+
+
+def own_evidence(view: View, exemplars_max: int) -> Evidence:
+    """Take up to so many exemplars as queries; the same gallery gives the same sample."""
+    living = np.arange(view.n) if view.alive is None else np.flatnonzero(view.alive)
+    if len(living) > exemplars_max:
+        chance = np.random.default_rng(_SAMPLE_SEED)
+        living = np.sort(chance.choice(living, exemplars_max, replace=False))
+    return gather(
+        view.vectors, view.codes, view.vectors[living], view.codes[living], living, view.alive
+    )
+
+
+def sent_evidence(view: View, queries: Rows, labels: Sequence[str | None] | None) -> Evidence:
+    """Take labelled queries (q, d); a label of None, or one that nobody here has, is nobody's.
+
+    Raises: RowsInvalid.
+    """
+    if labels is None or len(labels) != len(queries):
+        raise RowsInvalid(
+            f"{len(queries)} queries came with {len(labels or ())} labels: send one per query, "
+            "null for what is nobody's"
+        )
+    code_of = view.page.code_of
+    own = np.array([-1 if one is None else code_of.get(one, -1) for one in labels], np.int32)
+    return gather(view.vectors, view.codes, queries, own, alive=view.alive)
+
+
+def _best(rows: Rows, queries: Rows, rough: npt.NDArray[np.floating]) -> Scores:
+    """Return the fixed score of each query's best row, for those that have one."""
+    at = rough.argmax(axis=1)
+    there = np.flatnonzero(np.isfinite(rough[np.arange(len(rough)), at]))
+    scores = [exact_scores(rows, at[i : i + 1], queries[i]) for i in there]
+    return np.concatenate([np.empty(0, np.float32), *scores])
+
+
+def calibrated(
+    evidence: Evidence, false_accept_rate: float, *, space: str, seq: int, count: int
+) -> Calibration:
+    """Return the calibration that the evidence supports at this rate.
+
+    Raises: RowsInvalid for a rate outside (0, 1), TooFewImpostors.
+    """
+    threshold, rank = conformal_threshold(evidence.impostors, false_accept_rate)
+    impostors, genuine = len(evidence.impostors), len(evidence.genuine)
+    line = platt(evidence.genuine, evidence.impostors) if genuine >= GENUINE_MIN else None
+    return Calibration(
+        space=space,
+        threshold=threshold,
+        false_accept_rate=false_accept_rate,
+        far_upper=upper_bound(rank - 1, impostors),
+        impostors=impostors,
+        genuine=genuine,
+        true_accept_rate=float(np.mean(evidence.genuine >= threshold)) if genuine else None,
+        slope=None if line is None else line[0],
+        offset=None if line is None else line[1],
+        seq=seq,
+        count=count,
+    )
+
+
+def conformal_threshold(impostors: Scores, rate: float) -> tuple[float, int]:
+    """Return the lowest threshold that keeps P(false accept) <= rate, and the rank it is above.
+
+    A new impostor exchangeable with the n of the sample is accepted only when it would rank among
+    the highest m = floor(rate * (n + 1)) of the n + 1, which has probability m / (n + 1) at most.
+    So the threshold is the float32 next above the m-th highest. Source: Vovk, Gammerman and
+    Shafer, Algorithmic Learning in a Random World, prop. 2.3.
+
+    >>> conformal_threshold(np.linspace(0, 0.5, 99, dtype=np.float32), 0.01)[1]
+    1
+
+    Raises: RowsInvalid, TooFewImpostors.
+    """
+    if not 0.0 < rate < 1.0:
+        raise RowsInvalid(f"false_accept_rate is {rate}: it lies between 0 and 1, both excluded")
+    n = len(impostors)
+    exact = Fraction(str(rate))  # the decimal that was written: 0.07 * 100 is not 7 in floats
+    rank = math.floor(exact * (n + 1))
+    if rank < 1:
+        needed = math.ceil(1 / exact) - 1
+        raise TooFewImpostors(
+            f"{n} impostor scores cannot promise a false_accept_rate of {rate}: it takes {needed}, "
+            f"and with these the lowest is {1 / (n + 1):.3g}; enrol or send more"
+        )
+    edge = np.sort(impostors)[n - rank]
+    return float(np.nextafter(edge, np.float32(np.inf))), rank
+
+
+def platt(genuine: Scores, impostors: Scores) -> tuple[float, float] | None:
+    """Fit a rising curve of P(genuine | score), or return None where it does not rise.
+
+    P = 1 / (1 + exp(-(slope * score + offset))).
+    Source: Platt 1999 with its smoothed targets; Newton's method as in Lin, Lin and Weng 2007.
+    """
+    scores = np.concatenate([genuine, impostors]).astype(np.float64)
+    targets = np.concatenate(
+        [
+            np.full(len(genuine), (len(genuine) + 1.0) / (len(genuine) + 2.0)),
+            np.full(len(impostors), 1.0 / (len(impostors) + 2.0)),
+        ]
+    )
+    columns = np.stack([scores, np.ones_like(scores)], axis=1)
+    weights = np.array([0.0, math.log((len(genuine) + 1.0) / (len(impostors) + 1.0))])
+    loss = _loss(columns @ weights, targets)
+    for _ in range(100):
+        logits = columns @ weights
+        chance = 1.0 / (1.0 + np.exp(-logits))
+        slope = columns.T @ (chance - targets)
+        curve = (columns * (chance * (1.0 - chance))[:, np.newaxis]).T @ columns
+        step = np.linalg.solve(curve + 1e-10 * np.eye(2), slope)
+        size = 1.0
+        while (
+            new_loss := _loss(columns @ (weights - size * step), targets)
+        ) > loss and size > 1e-8:
+            size /= 2.0
+        gained, loss, weights = loss - new_loss, new_loss, weights - size * step
+        if gained < 1e-10:
+            break
+    return (float(weights[0]), float(weights[1])) if weights[0] > 0.0 else None
+
+
+def _loss(logits: npt.NDArray[np.float64], targets: npt.NDArray[np.float64]) -> float:
+    return float(np.sum(np.logaddexp(0.0, logits) - targets * logits))

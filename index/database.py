@@ -1,0 +1,209 @@
+"""One SQLite file: its birth, its schema, its connections and its errors; the only door to apsw."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import apsw
+
+from index.errors import StoreCorrupt, StoreNewer, StoreUnavailable
+
+Connection: TypeAlias = apsw.Connection
+
+FILE_NAME = "semblance.db"
+APPLICATION_ID = 0x53454D42  # "SEMB"
+SCHEMA_VERSION = 1
+
+_READERS_MAX = 8
+_READER_WAIT_SECONDS = 10.0
+
+# Vectors and items stand apart, so that a scan of labels and payloads does not read them.
+# `payload` is JSONB: a filter over 100 K rows does not parse text.
+_SCHEMA = """
+CREATE TABLE galleries (
+    gallery INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    model TEXT,
+    space TEXT NOT NULL,
+    dim INTEGER NOT NULL,
+    backend TEXT NOT NULL,
+    recall_target REAL NOT NULL,
+    seq INTEGER NOT NULL DEFAULT 0,
+    count INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL,
+    calibration TEXT
+) STRICT;
+CREATE TABLE exemplars (
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    gallery INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    label TEXT,
+    digest BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    payload BLOB,
+    UNIQUE (gallery, id)
+) STRICT;
+CREATE INDEX exemplars_in_order ON exemplars (gallery, row);
+CREATE INDEX exemplars_by_label ON exemplars (gallery, label);
+CREATE TABLE contents (
+    row INTEGER PRIMARY KEY,
+    vector BLOB NOT NULL,
+    item TEXT
+) STRICT;
+"""
+
+_REFUSED = (
+    OSError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.PermissionsError,
+    apsw.NoMemError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.ProtocolError,
+    apsw.InterruptError,
+    apsw.ConnectionClosedError,
+)
+_DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite reports of the disk into errors of the gallery; bugs pass as they are."""
+    try:
+        yield
+    except _DAMAGED as error:
+        raise corrupt(path, str(error)) from error
+    except _REFUSED as error:
+        raise StoreUnavailable(
+            f"the disk refused ({error}): nothing was acknowledged; see that {path.parent} "
+            "has room and is writable, then send it again"
+        ) from error
+
+
+def corrupt(path: Path, why: str) -> StoreCorrupt:
+    """Return the error of a damaged file, with its remedy."""
+    return StoreCorrupt(
+        f"{path} is not a sound Semblance database ({why}): restore a copy, "
+        "or move the file away to start empty"
+    )
+
+
+class Database:
+    """The one writing connection of a database file, and a small pool of reading ones.
+
+    Raises: StoreCorrupt, StoreNewer, StoreUnavailable.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        with translated(self.path):
+            if not self.path.exists():
+                _give_birth(self.path)
+            _check(self.path)
+            self.writer = _connect(self.path)
+        self._idle: list[Connection] = []
+        self._permits = threading.Semaphore(_READERS_MAX)
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection inside one read transaction, whose snapshot begins with its first read.
+
+        Raises: StoreUnavailable, StoreCorrupt.
+        """
+        if not self._permits.acquire(timeout=_READER_WAIT_SECONDS):
+            raise StoreUnavailable(f"all {_READERS_MAX} readers are busy: try again")
+        try:
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
+            with translated(self.path):
+                connection = self._lent()
+                try:
+                    connection.execute("BEGIN")
+                    yield connection
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    self._idle.append(connection)
+        finally:
+            self._permits.release()
+
+    def _lent(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return _connect(self.path)
+
+    def close(self) -> None:
+        """Close every connection, once the readers are done; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in range(_READERS_MAX):
+            self._permits.acquire(timeout=_READER_WAIT_SECONDS)
+        for connection in [*self._idle, self.writer]:
+            connection.close()
+        self._permits.release(_READERS_MAX)
+
+
+def _connect(path: Path) -> Connection:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(1000)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+    connection.execute("PRAGMA cache_size = -16384")
+    return connection
+
+
+def _give_birth(path: Path) -> None:
+    """Create the file aside and rename it, so that an empty or half-made one is never ours."""
+    if path.with_name(f"{path.name}-wal").exists():
+        raise corrupt(path, "the file is gone, its -wal is here")
+    young = path.with_name(f"{path.name}.young")
+    for left_over in path.parent.glob(f"{young.name}*"):
+        left_over.unlink()
+    connection = apsw.Connection(str(young))
+    connection.execute("PRAGMA page_size = 16384")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    with connection:
+        connection.execute(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.close()
+    sync(young)
+    young.rename(path)
+    sync(path.parent)
+
+
+def _check(path: Path) -> None:
+    """Refuse a file that is empty, foreign or newer than this program."""
+    if path.stat().st_size == 0:
+        raise corrupt(path, "it is empty")
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        application = connection.pragma("application_id")
+        version = connection.pragma("user_version")
+        if application != APPLICATION_ID:
+            raise corrupt(path, "another application wrote it")
+        if version > SCHEMA_VERSION:
+            raise StoreNewer(
+                f"{path} has schema {version}, this program knows {SCHEMA_VERSION}: "
+                "run the newer Semblance that wrote it"
+            )
+    finally:
+        connection.close()
+
+
+def sync(path: Path) -> None:
+    """Force a file or a folder to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,69 @@
+"""What a gallery can refuse, in the language of galleries; no HTTP here."""
+
+
+class GalleryError(Exception):
+    """A gallery refused; the message names the input, the limit and the remedy."""
+
+
+class GalleryUnknown(GalleryError):
+    """No gallery stands under this name."""
+
+
+class ExemplarUnknown(GalleryError):
+    """No exemplar stands under this id."""
+
+
+class GalleryExists(GalleryError):
+    """A gallery stands under this name with other settings."""
+
+
+class SpaceMismatch(GalleryError):
+    """Embeddings of one space were offered to a gallery of another."""
+
+
+class NameInvalid(GalleryError):
+    """A gallery name breaks the rule for names."""
+
+
+class IndexUnknown(GalleryError):
+    """No backend stands under the index name asked for."""
+
+
+class RowsInvalid(GalleryError):
+    """Vectors, or the exemplars that carry them, are not what the gallery holds."""
+
+
+class FilterInvalid(GalleryError):
+    """A filter or a page cursor cannot be read."""
+
+
+class SeqAhead(GalleryError):
+    """A search asked for a write that this gallery never acknowledged."""
+
+
+class TooFewImpostors(GalleryError):
+    """Too few impostor scores to promise the false-accept rate asked for."""
+
+
+class NotCalibrated(GalleryError):
+    """An open-set answer was asked of a gallery that has no threshold yet."""
+
+
+class GalleryFull(GalleryError):
+    """A bound on rows or on galleries is reached."""
+
+
+class FolderLocked(GalleryError):
+    """Another process holds the data folder."""
+
+
+class StoreUnavailable(GalleryError):
+    """The disk refused or the store is closed; nothing was acknowledged."""
+
+
+class StoreCorrupt(GalleryError):
+    """The database file is damaged, or is not ours."""
+
+
+class StoreNewer(GalleryError):
+    """The database was written by a newer Semblance."""

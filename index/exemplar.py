@@ -1,0 +1,152 @@
+"""Exemplars as they are enrolled and as they are read back."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from index.errors import RowsInvalid
+from index.vectors import Rows, unit_rows
+
+NAME_BYTES_MAX = 512  # of an id and of a label
+PAYLOAD_BYTES_MAX = 262_144
+PAYLOAD_DEPTH_MAX = 64
+
+# One for all: `json.dumps` with options would make a new one each time.
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """One embedding (d,) under an id, with what the caller wants back.
+
+    `item` is the source as JSON, kept for embedding it again; `digest` is the caller's hash of
+    the content.
+    """
+
+    id: str
+    vector: Rows
+    label: str | None = None
+    payload: Mapping[str, Any] | None = None
+    item: Mapping[str, Any] | None = None
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExemplar:
+    """An exemplar as it stands; `row` is its durable number, `digest` is hexadecimal."""
+
+    row: int
+    id: str
+    label: str | None
+    payload: dict[str, Any] | None
+    item: dict[str, Any] | None
+    digest: str
+    seq: int
+    vector: Rows | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An exemplar checked and written out for the store."""
+
+    id: str
+    label: str | None
+    payload: str | None
+    item: str | None
+    digest: bytes
+    vector: bytes
+
+
+def entries(exemplars: Sequence[Exemplar], rows: Rows) -> list[Entry]:
+    """Write exemplars out, with their unit rows (n, d).
+
+    Raises: RowsInvalid, naming the position of the first one refused.
+    """
+    seen: set[str] = set()
+    written = []
+    for position, (one, row) in enumerate(zip(exemplars, rows, strict=True)):
+        where = f"exemplars[{position}]"
+        check_name(one.id, f"{where}.id")
+        if one.id in seen:
+            raise RowsInvalid(f"{where}.id {one.id!r} is there twice: send an id once per call")
+        seen.add(one.id)
+        if one.label is not None:
+            check_name(one.label, f"{where}.label")
+        payload = _json(one.payload, f"{where}.payload")
+        if payload is not None:
+            _check_payload(payload, one.payload, f"{where}.payload")
+        item = _json(one.item, f"{where}.item")
+        written.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes()))
+    return written
+
+
+def rows_of(exemplars: Sequence[Exemplar], dim: int) -> Rows:
+    """Return the vectors of exemplars as unit rows (n, dim).
+
+    Raises: RowsInvalid, naming the position of the first one refused.
+    """
+    for position, one in enumerate(exemplars):
+        if np.shape(one.vector) != (dim,):
+            raise RowsInvalid(
+                f"exemplars[{position}].vector has shape {np.shape(one.vector)}: "
+                f"this gallery holds ({dim},)"
+            )
+    return unit_rows([one.vector for one in exemplars], dim)
+
+
+def check_name(name: object, where: str) -> None:
+    """Refuse an id or a label that is not a string of 1 to 512 bytes.
+
+    Raises: RowsInvalid.
+    """
+    if not isinstance(name, str):
+        raise RowsInvalid(f"{where} is not a string")
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise RowsInvalid(f"{where} is not valid Unicode: it holds half a surrogate pair") from None
+    if not 1 <= size <= NAME_BYTES_MAX:
+        raise RowsInvalid(f"{where} has {size} bytes: 1 to {NAME_BYTES_MAX} are allowed")
+
+
+def is_name(name: object) -> bool:
+    """Return whether an exemplar can stand under this id at all."""
+    try:
+        check_name(name, "id")
+    except RowsInvalid:
+        return False
+    return True
+
+
+def _json(value: Mapping[str, Any] | None, where: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise RowsInvalid(f"{where} is not an object")
+    try:
+        text = _WRITER.encode(value)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RowsInvalid(f"{where} is not JSON: {error}") from None
+    return text
+
+
+def _check_payload(text: str, payload: Any, where: str) -> None:
+    size = len(text.encode())
+    if size > PAYLOAD_BYTES_MAX:
+        raise RowsInvalid(f"{where} has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
+    # Counting brackets bounds the depth at no cost; only the suspicious are walked.
+    suspicious = text.count("{") + text.count("[") > PAYLOAD_DEPTH_MAX
+    if suspicious and _deeper(payload, PAYLOAD_DEPTH_MAX):
+        raise RowsInvalid(f"{where} is nested deeper than {PAYLOAD_DEPTH_MAX}: flatten it")
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return False
+    return levels == 0 or any(_deeper(one, levels - 1) for one in value)

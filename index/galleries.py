@@ -1,0 +1,173 @@
+"""All galleries of one data folder: the face of `index` towards the service."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from index import store
+from index.backend import AUTO, open_backend
+from index.database import Connection, Database
+from index.errors import GalleryExists, GalleryFull, GalleryUnknown, NameInvalid, RowsInvalid
+from index.folder import FolderLock
+from index.gallery import Gallery, GalleryState
+from index.writer import Writer
+
+DIM_MAX = 8192
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+class Galleries:
+    """The galleries of a data folder, which one process holds at a time."""
+
+    def __init__(
+        self, lock: FolderLock, database: Database, galleries_max: int, rows_max: int
+    ) -> None:
+        self._lock, self._database = lock, database
+        self._galleries_max, self._rows_max = galleries_max, rows_max
+        self._writer = Writer(database)
+        self._galleries: dict[str, Gallery] = {}
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, galleries_max: int = 1000, rows_max: int = 10_000_000
+    ) -> "Galleries":
+        """Open a data folder, creating what is missing; `rows_max` bounds each gallery.
+
+        Raises: FolderLocked, StoreCorrupt, StoreNewer, StoreUnavailable.
+        """
+        lock = FolderLock(folder)
+        try:
+            database = Database(folder)
+            opened = cls(lock, database, galleries_max, rows_max)
+            try:
+                opened._load()
+            except BaseException:
+                opened.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+        return opened
+
+    def create(
+        self,
+        name: str,
+        *,
+        space: str,
+        dim: int,
+        model: str | None = None,
+        index: str = AUTO,
+        recall_target: float = 0.99,
+    ) -> tuple[Gallery, bool]:
+        """Return the gallery of this name, and whether it is new.
+
+        Raises: NameInvalid, RowsInvalid, IndexUnknown, GalleryExists, GalleryFull.
+        """
+        if not _NAME.fullmatch(name):
+            raise NameInvalid(
+                f"gallery name {name!r}: use 1 to 63 letters, digits, dots, dashes and "
+                "underscores, a letter or digit first"
+            )
+        if not 1 <= dim <= DIM_MAX:
+            raise RowsInvalid(f"dim is {dim}: 1 to {DIM_MAX} are allowed")
+        if not 0.0 < recall_target <= 1.0:
+            raise RowsInvalid(f"recall_target is {recall_target}: it lies above 0, and 1 at most")
+        open_backend(index)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        wanted = store.GalleryRow(0, name, model, space, dim, index, recall_target, 0, now, None)
+
+        def work(connection: Connection) -> tuple[store.GalleryRow, bool]:
+            standing = {row.name: row for row in store.galleries(connection)}
+            if name in standing:
+                _agree(standing[name], wanted)
+                return standing[name], False
+            if len(standing) >= self._galleries_max:
+                raise GalleryFull(
+                    f"{self._galleries_max} galleries stand, more are not allowed: "
+                    "delete one, or raise the limit"
+                )
+            return replace(wanted, gallery=store.add_gallery(connection, wanted)), True
+
+        def publish(answer: tuple[store.GalleryRow, bool]) -> None:
+            row, created = answer
+            if created:
+                fresh = Gallery(row, self._database, self._writer, self._rows_max)
+                self._galleries = {**self._galleries, name: fresh}
+
+        _, created = self._writer.write(work, publish)
+        return self.get(name), created
+
+    def get(self, name: str) -> Gallery:
+        """Return the gallery of this name.
+
+        Raises: GalleryUnknown.
+        """
+        gallery = self._galleries.get(name)
+        if gallery is None:
+            raise GalleryUnknown(f"no gallery {name!r}: create it, or list those there are")
+        return gallery
+
+    def states(self) -> list[GalleryState]:
+        """Return the state of every gallery, by name."""
+        found = []
+        for gallery in sorted(self._galleries.values(), key=lambda one: one.name):
+            try:
+                found.append(gallery.state())
+            except GalleryUnknown:
+                continue  # deleted while we looked
+        return found
+
+    def delete(self, name: str) -> None:
+        """Delete a gallery with all its exemplars.
+
+        Raises: GalleryUnknown.
+        """
+        gallery = self.get(name)
+
+        def work(connection: Connection) -> None:
+            if store.seq_of(connection, gallery.number) is None:
+                raise GalleryUnknown(f"gallery {name!r} is deleted already")
+            store.drop_gallery(connection, gallery.number)
+
+        def publish(_: None) -> None:
+            self._galleries = {k: v for k, v in self._galleries.items() if v is not gallery}
+            gallery.drop()
+
+        self._writer.write(work, publish)
+
+    def check(self) -> None:
+        """Pass while writes are taken; for readiness.
+
+        Raises: StoreUnavailable.
+        """
+        self._writer.check()
+
+    def close(self) -> None:
+        """Finish the writes that wait and free the folder; a second call does nothing."""
+        self._writer.close()
+        self._database.close()
+        self._lock.release()
+
+    def _load(self) -> None:
+        with self._database.reading() as connection:
+            for row in store.galleries(connection):
+                gallery = Gallery(row, self._database, self._writer, self._rows_max)
+                gallery.load(connection)
+                self._galleries[row.name] = gallery
+
+
+def _agree(standing: store.GalleryRow, wanted: store.GalleryRow) -> None:
+    """Refuse settings that differ from those that stand."""
+    names = {"space": "space", "dim": "dim", "model": "model", "backend": "index"}
+    names["recall_target"] = "recall_target"
+    differing = [
+        f"{word} is {getattr(standing, field)!r}, not {getattr(wanted, field)!r}"
+        for field, word in names.items()
+        if getattr(standing, field) != getattr(wanted, field)
+    ]
+    if differing:
+        raise GalleryExists(
+            f"gallery {wanted.name!r} stands otherwise: {'; '.join(differing)}; "
+            "use another name, or delete it first"
+        )

@@ -1,0 +1,389 @@
+"""One gallery: what is enrolled is on disk before it is acknowledged, and found from then on."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from index import store
+from index.backend import AUTO, AUTO_MEANS, open_backend
+from index.calibration import Calibration, calibrated, own_evidence, sent_evidence
+from index.database import Connection, Database, corrupt
+from index.errors import (
+    ExemplarUnknown,
+    FilterInvalid,
+    GalleryFull,
+    RowsInvalid,
+    SeqAhead,
+    StoreUnavailable,
+)
+from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
+from index.filters import compile_sql, parse
+from index.hits import Found, Hit
+from index.published import MIN_SEQ_WAIT_SECONDS, Published
+from index.vectors import Rows, unit_rows
+from index.view import Page, View
+from index.writer import Writer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryState:
+    """A gallery at one moment; `created_at` is ISO 8601 in UTC, `recall` at least is found."""
+
+    name: str
+    model: str | None
+    space: str
+    dim: int
+    index: str
+    index_in_use: str
+    recall_target: float
+    recall: float
+    count: int
+    labels: int
+    seq: int
+    created_at: str
+    calibration: Calibration | None
+    calibration_stale: bool
+
+
+class Gallery:
+    """A named set of exemplars in one space; every method may be called from many threads at once.
+
+    Any method raises GalleryUnknown once the gallery is deleted, and StoreUnavailable where it
+    needs a disk that refuses.
+    """
+
+    def __init__(
+        self, row: store.GalleryRow, database: Database, writer: Writer, rows_max: int
+    ) -> None:
+        self.name, self.space, self.dim, self.model = row.name, row.space, row.dim, row.model
+        self.number = row.gallery
+        self._row = row
+        self._database, self._writer, self._rows_max = database, writer, rows_max
+        self._backend = open_backend(row.backend)
+        self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
+        empty = View.of(Page.empty(row.dim), row.seq, None, self._backend)
+        self._published = Published(row.name, empty)
+
+    def load(self, connection: Connection) -> None:
+        """Read what the store holds; called once, before anybody else knows of the gallery.
+
+        Raises: StoreCorrupt.
+        """
+        page = Page.empty(self.dim)
+        for some in store.load(connection, self.number):
+            blob = b"".join(some.vectors)
+            if len(blob) != 4 * self.dim * len(some.rows):
+                raise corrupt(
+                    self._database.path, f"gallery {self.name!r} has vectors of a wrong size"
+                )
+            vectors = np.frombuffer(blob, "<f4").reshape(-1, self.dim)
+            norms = np.einsum("ij,ij->i", vectors, vectors)
+            if not np.all(np.abs(norms - 1.0) < 1e-3):
+                raise corrupt(
+                    self._database.path, f"gallery {self.name!r} has vectors not of unit length"
+                )
+            page = page.with_room(len(some.rows))
+            page.append(vectors, some.rows, some.ids, some.labels)
+        self._published.swap(View.of(page, self._row.seq, None, self._backend))
+
+    @property
+    def seq(self) -> int:
+        """The number of the last write that is seen here."""
+        return self._published.seen().seq
+
+    def state(self) -> GalleryState:
+        """Return the gallery as it stands."""
+        view, row, calibration = self._published.seen(), self._row, self._calibration
+        return GalleryState(
+            name=row.name,
+            model=row.model,
+            space=row.space,
+            dim=row.dim,
+            index=row.backend,
+            index_in_use=AUTO_MEANS if row.backend == AUTO else row.backend,
+            recall_target=row.recall_target,
+            recall=self._backend.recall_floor,
+            count=view.count,
+            labels=view.label_count(),
+            seq=view.seq,
+            created_at=row.created_at,
+            calibration=calibration,
+            calibration_stale=calibration is not None and calibration.stale(view.count),
+        )
+
+    # Writing
+
+    def enrol(self, exemplars: Sequence[Exemplar]) -> int:
+        """Enrol exemplars, or replace those of the same ids, all or none; return the seq.
+
+        Raises: RowsInvalid, GalleryFull.
+        """
+        if not exemplars:
+            return self.seq
+        rows = rows_of(exemplars, self.dim)
+        written = entries(exemplars, rows)
+
+        def work(connection: Connection) -> tuple[int, list[int], list[int]]:
+            replaced, _ = store.remove_ids(connection, self.number, [e.id for e in written])
+            seq = self._count(connection, len(written) - len(replaced))
+            return seq, replaced, store.add(connection, self.number, seq, written)
+
+        def publish(answer: tuple[int, list[int], list[int]]) -> None:
+            seq, replaced, added = answer
+            self._publish(seq, replaced, added, written, rows)
+
+        return self._write(work, publish)[0]
+
+    def unchanged(self, ids: Sequence[str], digests: Sequence[bytes]) -> list[bool]:
+        """Tell which ids stand with exactly these digests, so that they need no enrolment."""
+        with self._reading() as (_, connection):
+            standing = store.digests(connection, self.number, filter(is_name, ids))
+        return [standing.get(one) == digest for one, digest in zip(ids, digests, strict=True)]
+
+    def remove(self, ids: Sequence[str]) -> tuple[int, list[str]]:
+        """Remove exemplars; return the seq and those ids that stood, each once."""
+        wanted = [one for one in dict.fromkeys(ids) if is_name(one)]
+
+        def work(connection: Connection) -> tuple[int, list[int], list[str]]:
+            rows, removed = store.remove_ids(connection, self.number, wanted)
+            return self._counted_off(connection, rows), rows, removed
+
+        def publish(answer: tuple[int, list[int], list[str]]) -> None:
+            self._publish(answer[0], answer[1])
+
+        seq, _, removed = self._write(work, publish)
+        return seq, removed
+
+    def remove_where(self, filter: Mapping[str, Any]) -> tuple[int, int]:  # noqa: A002 - api.md's word
+        """Remove the exemplars that match; return the seq and how many there were.
+
+        Raises: FilterInvalid.
+        """
+        condition = compile_sql(parse(filter))
+
+        def work(connection: Connection) -> tuple[int, list[int]]:
+            rows = store.remove(connection, self.number, condition)
+            return self._counted_off(connection, rows), rows
+
+        seq, rows = self._write(work, lambda answer: self._publish(*answer))
+        return seq, len(rows)
+
+    # Reading
+
+    def read(self, id: str, *, with_vector: bool = False) -> StoredExemplar:  # noqa: A002
+        """Return one exemplar.
+
+        Raises: ExemplarUnknown.
+        """
+        condition: store.Condition = ("id = ?", (id,)) if is_name(id) else ("0", ())
+        with self._reading() as (_, connection):
+            found = store.read(connection, self.number, condition, with_vector=with_vector, limit=1)
+        if not found:
+            raise ExemplarUnknown(f"gallery {self.name!r} has no exemplar {id!r}")
+        return found[0]
+
+    def page(
+        self,
+        *,
+        after: str | None = None,
+        limit: int,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002
+        with_vector: bool = False,
+    ) -> tuple[list[StoredExemplar], str | None]:
+        """Return up to `limit` exemplars in order of enrolment, and the next cursor if any.
+
+        What stood throughout a listing appears in it once, whatever is written meanwhile.
+
+        Raises: FilterInvalid, also for a cursor that no page gave.
+        """
+        where, bindings = store.EVERYTHING if filter is None else compile_sql(parse(filter))
+        condition = (f"row > ? AND {where}", (_row_after(after), *bindings))
+        with self._reading() as (_, connection):
+            found = store.read(
+                connection, self.number, condition, with_vector=with_vector, limit=limit + 1
+            )
+        more = len(found) > limit
+        found = found[:limit]
+        return found, str(found[-1].row) if more and found else None
+
+    def search(
+        self,
+        queries: npt.ArrayLike,
+        k: int,
+        *,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002
+        threshold: float | None = None,
+        group_by_label: bool = False,
+        min_seq: int | None = None,
+        with_payload: bool = False,
+        with_vector: bool = False,
+    ) -> Found:
+        """Return the best k exemplars of each query (q, d), or of each of the best k labels.
+
+        `threshold` leaves out what scores less. `min_seq` waits for that write to be seen.
+
+        Raises: RowsInvalid, FilterInvalid, SeqAhead.
+        """
+        if k < 1:
+            raise RowsInvalid(f"k is {k}: ask for 1 or more hits")
+        rows = unit_rows(queries, self.dim)
+        condition = None if filter is None else compile_sql(parse(filter))
+        if min_seq is not None:
+            self._await(min_seq)
+        if condition is None and not with_payload:
+            view = self._published.seen()
+            hits = view.search(rows, k, None, threshold, group_by_label=group_by_label)
+        else:
+            with self._reading() as (view, connection):
+                allowed = None
+                if condition is not None:
+                    allowed = view.mask_of(store.rows_where(connection, self.number, condition))
+                hits = view.search(rows, k, allowed, threshold, group_by_label=group_by_label)
+                if with_payload:
+                    hits = _with_payloads(connection, hits)
+        return Found(view.seq, view.with_vectors(hits) if with_vector else hits)
+
+    # Calibration
+
+    def calibrate(
+        self,
+        *,
+        false_accept_rate: float,
+        queries: npt.ArrayLike | None = None,
+        labels: Sequence[str | None] | None = None,
+        exemplars_max: int = 2000,
+    ) -> Calibration:
+        """Set the threshold that keeps a false-accept rate, and keep it.
+
+        The sample is labelled queries (q, d), or the gallery itself.
+            A query labelled None is nobody's. From itself, up to `exemplars_max` exemplars are each
+            taken as a query whose own label is not enrolled.
+
+            Raises: RowsInvalid, TooFewImpostors.
+        """
+        view = self._published.seen()
+        evidence = (
+            own_evidence(view, exemplars_max)
+            if queries is None
+            else sent_evidence(view, unit_rows(queries, self.dim), labels)
+        )
+        found = calibrated(
+            evidence, false_accept_rate, space=self.space, seq=view.seq, count=view.count
+        )
+
+        def work(connection: Connection) -> None:
+            store.set_calibration(connection, self.number, found.to_json())
+
+        def publish(_: None) -> None:
+            self._calibration = found
+
+        self._write(work, publish)
+        return found
+
+    def calibration(self) -> Calibration | None:
+        """Return the calibration that stands, if there is one."""
+        self._published.seen()
+        return self._calibration
+
+    def drop(self) -> None:
+        """Let go of the rows: the gallery is deleted."""
+        self._published.drop()
+
+    # Inside
+
+    def _write(self, work: Callable[[Connection], T], publish: Callable[[T], None]) -> T:
+        def work_here(connection: Connection) -> T:
+            if store.seq_of(connection, self.number) is None:
+                raise self._published.gone()
+            return work(connection)
+
+        return self._writer.write(work_here, publish)
+
+    def _count(self, connection: Connection, change: int) -> int:
+        """Count a batch into the store; runs in the writer, inside the transaction."""
+        counted = store.next_seq(connection, self.number, change)
+        if counted is None:
+            raise self._published.gone()
+        seq, count = counted
+        if change > 0 and count > self._rows_max:
+            raise GalleryFull(
+                f"gallery {self.name!r} would hold {count} exemplars, {self._rows_max} are "
+                "allowed: remove some, or raise the limit"
+            )
+        return seq
+
+    def _counted_off(self, connection: Connection, rows: Sequence[int]) -> int:
+        if rows:
+            return self._count(connection, -len(rows))
+        return store.seq_of(connection, self.number) or 0
+
+    def _publish(
+        self,
+        seq: int,
+        dead: Sequence[int],
+        added: Sequence[int] = (),
+        written: Sequence[Entry] = (),
+        rows: Rows | None = None,
+    ) -> None:
+        """Swap the view for one with this batch; runs in the writer, in the order of commits."""
+        view = self._published.seen()
+        alive = view.alive
+        page = view.page
+        if dead:
+            alive = ~view.mask_of(dead) if alive is None else alive & ~view.mask_of(dead)
+        if rows is not None:
+            page = page.with_room(len(rows))
+            page.append(rows, added, [e.id for e in written], [e.label for e in written])
+            if alive is not None:
+                alive = np.append(alive, np.ones(len(rows), np.bool_))
+        self._published.swap(View.of(page, seq, alive, self._backend))
+
+    def _await(self, seq: int) -> None:
+        """Wait until the view has reached a seq.
+
+        Raises: SeqAhead.
+        """
+        reached = self._published.reached(seq).seq
+        if reached < seq:
+            raise SeqAhead(
+                f"min_seq {seq} was never acknowledged by gallery {self.name!r}, which stands at "
+                f"{reached}: send the seq that a write here returned"
+            )
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[View, Connection]]:
+        """Lend a read transaction together with the view of exactly the same seq."""
+        deadline = time.monotonic() + MIN_SEQ_WAIT_SECONDS
+        while time.monotonic() < deadline:
+            with self._database.reading() as connection:
+                seq = store.seq_of(connection, self.number)
+                if seq is None:
+                    raise self._published.gone()
+                view = self._published.reached(
+                    seq
+                )  # between a commit and its publication lies a moment
+                if view.seq == seq:
+                    yield view, connection
+                    return
+            # A write was published since the transaction began: take the newer pair.
+        raise StoreUnavailable(f"gallery {self.name!r} is written to without pause: try again")
+
+
+def _with_payloads(connection: Connection, found: list[list[Hit]]) -> list[list[Hit]]:
+    payloads = store.payloads(connection, {hit.row for hits in found for hit in hits})
+    return [[replace(hit, payload=payloads[hit.row]) for hit in hits] for hits in found]
+
+
+def _row_after(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise FilterInvalid(f"after: {cursor!r} is no cursor; send the one that a page returned")
+    return int(cursor)

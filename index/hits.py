@@ -1,0 +1,77 @@
+"""Hits, and the one order they stand in: higher score first, ties by lower position."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.vectors import Rows
+
+Scores = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+_SLICE_ROWS = 4096  # bounds the float64 copy of candidates: 4096 x 384 is 12 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One exemplar found; `row` is its durable row number, which is never reused."""
+
+    id: str
+    label: str | None
+    score: float
+    row: int
+    payload: Mapping[str, Any] | None = None
+    vector: Rows | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The hits of each query, and the `seq` of the gallery that was searched."""
+
+    seq: int
+    hits: list[list[Hit]]
+
+
+def exact_scores(rows: Rows, positions: Positions, query: Rows) -> Scores:
+    """Score the rows (n, d) at `positions` (m,) against one query (d,), always in the same way.
+
+    Products and pairwise sums are float64, rounded once to float32 and clipped to [-1, 1]. So a
+    score depends on the two rows alone: not on the batch, the backend, the block of BLAS or the
+    thread count.
+    """
+    wide = query.astype(np.float64)
+    scores = np.empty(len(positions), np.float32)
+    for start in range(0, len(positions), _SLICE_ROWS):
+        part = slice(start, start + _SLICE_ROWS)
+        scores[part] = (rows[positions[part]].astype(np.float64) * wide).sum(axis=1)
+    return np.clip(scores, -1.0, 1.0)
+
+
+def rounding_slack(dim: int) -> float:
+    """Return how far below the k-th rough score a true hit may lie.
+
+    A float32 inner product of unit rows is off by at most dim * 2**-24, whatever the order of its
+    sum (Source: Higham, Accuracy and Stability of Numerical Algorithms, eq. 3.5); two such errors
+    meet.
+    """
+    return 2.0 * (dim + 4) * 2.0**-24
+
+
+def ranked(scores: Scores, positions: Positions, k: int) -> tuple[Scores, Positions]:
+    """Return the best k of the candidates in the order of hits."""
+    order = np.lexsort((positions, -scores))[:k]
+    return scores[order], positions[order]
+
+
+def stacked(found: Sequence[tuple[Scores, Positions]], k: int) -> tuple[Scores, Positions]:
+    """Stack the answers of several queries to (q, k), filled up with -inf and position -1."""
+    scores = np.full((len(found), k), -np.inf, np.float32)
+    positions = np.full((len(found), k), -1, np.int64)
+    for i, (some_scores, some_positions) in enumerate(found):
+        scores[i, : len(some_scores)] = some_scores
+        positions[i, : len(some_positions)] = some_positions
+    return scores, positions

@@ -1,0 +1,227 @@
+"""The statements: galleries, exemplars and their contents, in and out of the database."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from index.database import Connection
+from index.exemplar import Entry, StoredExemplar
+from index.filters import Binding
+from index.vectors import Rows
+
+# A condition on `exemplars`, and its bindings.
+Condition = tuple[str, tuple[Binding, ...]]
+EVERYTHING: Condition = ("1", ())
+
+_LOAD_ROWS = 8192  # read at once at start: 12 MB of vectors at 384 dimensions
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRow:
+    """A gallery as the store keeps it; `calibration` is JSON."""
+
+    gallery: int
+    name: str
+    model: str | None
+    space: str
+    dim: int
+    backend: str
+    recall_target: float
+    seq: int
+    created_at: str
+    calibration: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRows:
+    """A run of exemplars in row order, with their vectors as raw bytes."""
+
+    rows: list[int]
+    ids: list[str]
+    labels: list[str | None]
+    vectors: list[bytes]
+
+
+def galleries(connection: Connection) -> list[GalleryRow]:
+    """Return every gallery."""
+    found = connection.execute(
+        "SELECT gallery, name, model, space, dim, backend, recall_target, seq, created_at,"
+        " calibration FROM galleries ORDER BY name"
+    )
+    return [GalleryRow(*values) for values in found]
+
+
+def add_gallery(connection: Connection, row: GalleryRow) -> int:
+    """Insert a gallery, whatever number it has, and return the number it got."""
+    number: int = connection.execute(
+        "INSERT INTO galleries (name, model, space, dim, backend, recall_target, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING gallery",
+        (row.name, row.model, row.space, row.dim, row.backend, row.recall_target, row.created_at),
+    ).get
+    return number
+
+
+def drop_gallery(connection: Connection, gallery: int) -> None:
+    """Remove a gallery with everything in it."""
+    remove(connection, gallery, EVERYTHING)
+    connection.execute("DELETE FROM galleries WHERE gallery = ?", (gallery,))
+
+
+def seq_of(connection: Connection, gallery: int) -> int | None:
+    """Return the seq of a gallery, or None where it is gone."""
+    seq: int | None = connection.execute(
+        "SELECT seq FROM galleries WHERE gallery = ?", (gallery,)
+    ).get
+    return seq
+
+
+def next_seq(connection: Connection, gallery: int, change: int) -> tuple[int, int] | None:
+    """Count the seq up, and the exemplars by `change`; None where the gallery is gone."""
+    found: tuple[int, int] | None = connection.execute(
+        "UPDATE galleries SET seq = seq + 1, count = count + ? WHERE gallery = ?"
+        " RETURNING seq, count",
+        (change, gallery),
+    ).get
+    return found
+
+
+def set_calibration(connection: Connection, gallery: int, calibration: str) -> None:
+    """Keep the calibration of a gallery."""
+    connection.execute(
+        "UPDATE galleries SET calibration = ? WHERE gallery = ?", (calibration, gallery)
+    )
+
+
+def add(connection: Connection, gallery: int, seq: int, entries: Sequence[Entry]) -> list[int]:
+    """Insert exemplars and return their new rows, in order."""
+    # Rows are counted here: RETURNING costs four times the insertion. The greatest row ever used
+    # is in sqlite_sequence, so that none comes back after a removal.
+    last: int = (
+        connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exemplars'").get or 0
+    )
+    rows = list(range(last + 1, last + 1 + len(entries)))
+    connection.executemany(
+        "INSERT INTO exemplars (row, gallery, id, label, digest, seq, payload)"
+        " VALUES (?, ?, ?, ?, ?, ?, jsonb(?))",
+        [
+            (row, gallery, e.id, e.label, e.digest, seq, e.payload)
+            for row, e in zip(rows, entries, strict=True)
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO contents (row, vector, item) VALUES (?, ?, ?)",
+        [(row, e.vector, e.item) for row, e in zip(rows, entries, strict=True)],
+    )
+    return rows
+
+
+def remove_ids(
+    connection: Connection, gallery: int, ids: Iterable[str]
+) -> tuple[list[int], list[str]]:
+    """Remove exemplars by id; return the rows and ids of those that stood."""
+    found = connection.executemany(
+        "SELECT row, id FROM exemplars WHERE gallery = ? AND id = ?",
+        [(gallery, one) for one in ids],
+    )
+    pairs = list(found)
+    rows = [row for row, _ in pairs]
+    connection.executemany("DELETE FROM exemplars WHERE row = ?", [(row,) for row in rows])
+    _forget(connection, rows)
+    return rows, [one for _, one in pairs]
+
+
+def remove(connection: Connection, gallery: int, condition: Condition) -> list[int]:
+    """Remove the exemplars for which the condition holds, and return their rows."""
+    where, bindings = condition
+    removed = connection.execute(
+        f"DELETE FROM exemplars WHERE gallery = ? AND {where} RETURNING row",  # noqa: S608 - bound
+        (gallery, *bindings),
+    )
+    rows: list[int] = [row for (row,) in removed]
+    _forget(connection, rows)
+    return rows
+
+
+def _forget(connection: Connection, rows: list[int]) -> None:
+    connection.executemany("DELETE FROM contents WHERE row = ?", [(row,) for row in rows])
+
+
+def rows_where(connection: Connection, gallery: int, condition: Condition) -> list[int]:
+    """Return the rows for which the condition holds."""
+    where, bindings = condition
+    found = connection.execute(
+        f"SELECT row FROM exemplars WHERE gallery = ? AND {where}",  # noqa: S608 - values are bound
+        (gallery, *bindings),
+    )
+    return [row for (row,) in found]
+
+
+def digests(connection: Connection, gallery: int, ids: Iterable[str]) -> dict[str, bytes]:
+    """Return the digests of those ids that stand."""
+    found = connection.executemany(
+        "SELECT id, digest FROM exemplars WHERE gallery = ? AND id = ?",
+        [(gallery, one) for one in ids],
+    )
+    return dict(found)
+
+
+def payloads(connection: Connection, rows: Iterable[int]) -> dict[int, dict[str, Any] | None]:
+    """Return the payloads of rows."""
+    found = connection.executemany(
+        "SELECT row, json(payload) FROM exemplars WHERE row = ?", [(row,) for row in rows]
+    )
+    return {row: None if text is None else json.loads(text) for row, text in found}
+
+
+def read(
+    connection: Connection, gallery: int, condition: Condition, *, with_vector: bool, limit: int
+) -> list[StoredExemplar]:
+    """Return the first exemplars, in row order, for which the condition holds."""
+    where, bindings = condition
+    vector = "vector" if with_vector else "NULL"
+    found = connection.execute(
+        f"SELECT row, id, label, json(payload), item, digest, seq, {vector}"  # noqa: S608 - bound
+        " FROM exemplars JOIN contents USING (row)"
+        f" WHERE gallery = ? AND {where} ORDER BY row LIMIT ?",
+        (gallery, *bindings, limit),
+    )
+    return [_stored(values) for values in found]
+
+
+def _stored(values: tuple[Any, ...]) -> StoredExemplar:
+    row, one, label, payload, item, digest, seq, vector = values
+    return StoredExemplar(
+        row=row,
+        id=one,
+        label=label,
+        payload=_loaded(payload),
+        item=_loaded(item),
+        digest=digest.hex(),
+        seq=seq,
+        vector=None if vector is None else _row(vector),
+    )
+
+
+def _loaded(text: str | None) -> dict[str, Any] | None:
+    value: dict[str, Any] | None = None if text is None else json.loads(text)
+    return value
+
+
+def _row(vector: bytes) -> Rows:
+    return np.frombuffer(vector, dtype="<f4").astype(np.float32)
+
+
+def load(connection: Connection, gallery: int) -> Iterator[LoadedRows]:
+    """Read every exemplar of a gallery in row order."""
+    found = connection.execute(
+        "SELECT row, id, label, vector FROM exemplars JOIN contents USING (row)"
+        " WHERE gallery = ? ORDER BY row",
+        (gallery,),
+    )
+    while some := list(islice(found, _LOAD_ROWS)):
+        rows, ids, labels, vectors = map(list, zip(*some, strict=True))
+        yield LoadedRows(rows, ids, labels, vectors)

@@ -1,0 +1,1 @@
+"""One file per modality; a file here is the registration."""

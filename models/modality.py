@@ -1,0 +1,129 @@
+"""The port between raw items and an encoder's graph, and the catalog of its implementations."""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, Protocol, cast
+
+from numpy.typing import NDArray
+
+from models import modalities
+from models.errors import BundleUnsupported
+
+Content = str | bytes | tuple[int, ...]
+"""A text, an encoded file's bytes, or token ids."""
+
+Role = Literal["query", "document"]
+"""Which prompt of the bundle goes before the item."""
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One raw input, as it came over the wire."""
+
+    modality: str
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One decoded item, ready to be batched.
+
+    Args:
+        arrays: un-batched arrays by the name of the graph's input.
+        cost: tokens, pixels or samples; above zero.
+        truncated: whether some of the item was cut off to fit the encoder.
+    """
+
+    arrays: Mapping[str, Array]
+    cost: int
+    truncated: bool
+
+
+class Modality(Protocol):
+    """Bytes to features, for one encoder; safe to call from several threads at once."""
+
+    @property
+    def cost_max(self) -> int:
+        """The largest cost that one item can have."""
+        ...
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the graph's inputs that `collate` feeds."""
+        ...
+
+    def decode(self, item: Item, *, role: Role | None = None, truncate: bool = True) -> Features:
+        """Decode one item.
+
+        Args:
+            role: the prompt to put before it; None takes the bundle's default prompt.
+            truncate: whether too long an item is cut; otherwise it is refused.
+
+        Raises:
+            InputError: the item is at fault.
+        """
+        ...
+
+    def collate(self, batch: Sequence[Features]) -> dict[str, Array]:
+        """Pad the features of one batch to the feeds of the graph, in the order given."""
+        ...
+
+
+@functools.cache
+def modality_names() -> tuple[str, ...]:
+    """List the modalities there are: one per file of `models/modalities/`."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(modalities.__path__)))
+
+
+def open_modality(name: str, config: Mapping[str, object], folder: Path) -> Modality:
+    """Open a modality by name, as its file's `build(config, folder)` makes it.
+
+    Args:
+        config: the `preprocessing` of a bundle's manifest.
+        folder: where the files lie that the configuration names.
+
+    Raises:
+        BundleUnsupported: no such modality, or a configuration that it does not know.
+        BundleCorrupt: a file that the configuration names is missing or damaged.
+    """
+    known = modality_names()
+    if name not in known:
+        raise BundleUnsupported(
+            f"modality {name!r} is not known here (known: {', '.join(known)}); "
+            "a newer version of Semblance may read this bundle"
+        )
+    return cast(Modality, _file(name).build(config, folder))
+
+
+def _file(name: str) -> ModuleType:
+    return importlib.import_module(f"{modalities.__name__}.{name}")
+
+
+def read_item(name: str, item: Mapping[str, object]) -> Item:
+    """Read an item object of the wire, as its modality's file knows it (`content_of(item)`).
+
+    Raises:
+        InputError: the object does not hold what the modality needs.
+    """
+    return Item(name, _file(name).content_of(item))
+
+
+def item_schema(name: str) -> dict[str, Any]:
+    """Return the JSON schema of a modality's item object (`SCHEMA` of its file)."""
+    schema: dict[str, Any] = _file(name).SCHEMA
+    return schema
+
+
+def modality_of_media_type(media_type: str) -> str | None:
+    """Find the modality that reads a raw body of this content type (`MEDIA_TYPES` of its file)."""
+    for name in modality_names():
+        if media_type in _file(name).MEDIA_TYPES:
+            return name
+    return None

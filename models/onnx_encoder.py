@@ -1,0 +1,203 @@
+"""A bundle, opened: items to features to unit rows. The only door to ONNX Runtime."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from models.bundle import MODEL_NAME, Bundle, Probe
+from models.errors import BundleCorrupt, BundleUnsupported, ProbeMismatch, ProviderUnavailable
+from models.manifest import Manifest
+from models.modality import Features, Item, Modality, Role, open_modality
+
+OUTPUT_NAME = "embedding"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+# What the runtime raises for a graph that it cannot read, or reads and will not run.
+GRAPH_ERRORS = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxEncoder:
+    """One encoder, ready to embed; safe to call from several threads at once.
+
+    Args:
+        space: name of the space of its embeddings.
+        provider: where the graph runs: `cpu` or `cuda`.
+    """
+
+    manifest: Manifest
+    space: str
+    provider: str
+    _modality: Modality
+    _session: Any
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        threads: int = 0,
+        provider: Literal["auto", "cpu", "cuda"] = "auto",
+    ) -> "OnnxEncoder":
+        """Verify a bundle, load its graph, and replay its probe.
+
+        Args:
+            threads: threads inside one forward pass; 0 takes the cores of this container.
+            provider: `auto` takes CUDA when this build of the runtime has it.
+
+        Raises:
+            BundleCorrupt: a file is damaged.
+            BundleUnsupported: the bundle asks for something not known here.
+            ProviderUnavailable: the device is not there.
+            ProbeMismatch: the embeddings are not those the bundle was published with.
+        """
+        bundle = Bundle.open(folder)
+        manifest = bundle.manifest
+        modality = open_modality(manifest.modality, manifest.preprocessing, folder)
+        wanted = _provider(provider)
+        session = _session(folder / MODEL_NAME, threads or cores(), wanted)
+        _check_graph(session, modality, manifest.dim, folder / MODEL_NAME)
+        encoder = cls(
+            manifest=manifest,
+            space=bundle.space,
+            provider="cuda" if wanted == CUDA else "cpu",
+            _modality=modality,
+            _session=session,
+        )
+        _replay(encoder, bundle.probe(), folder)
+        return encoder
+
+    @property
+    def name(self) -> str:
+        """The model's id in the API."""
+        return self.manifest.name
+
+    @property
+    def dim(self) -> int:
+        """The length of an embedding."""
+        return self.manifest.dim
+
+    @property
+    def modality(self) -> str:
+        """The kind of items it reads."""
+        return self.manifest.modality
+
+    @property
+    def cost_max(self) -> int:
+        """The largest cost that one item can have."""
+        return self._modality.cost_max
+
+    def decode(self, item: Item, *, role: Role | None = None, truncate: bool = True) -> Features:
+        """Decode one item; see `Modality.decode`.
+
+        Raises:
+            InputError: the item is at fault.
+        """
+        return self._modality.decode(item, role=role, truncate=truncate)
+
+    def forward(self, batch: Sequence[Features]) -> NDArray[np.float32]:
+        """Embed one batch.
+
+        Returns:
+            Unit rows, float32 (n, dim), in the order given.
+        """
+        if not batch:
+            return np.empty((0, self.dim), np.float32)
+        feeds = self._modality.collate(batch)
+        (rows,) = self._session.run([OUTPUT_NAME], feeds)
+        return np.asarray(rows, np.float32)
+
+
+def cores() -> int:
+    """Count the cores this process may use: its affinity, bounded by the container's quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        share = int(quota) // int(period)
+    except (OSError, ValueError):  # no cgroup v2, or "max": no quota
+        return allowed or 1
+    return max(1, min(allowed or 1, share))
+
+
+def _provider(asked: Literal["auto", "cpu", "cuda"]) -> str:
+    offered = ort.get_available_providers()
+    if asked == "cuda" and CUDA not in offered:
+        raise ProviderUnavailable(
+            f"provider 'cuda' was asked for, and this onnxruntime offers {', '.join(offered)}; "
+            "install onnxruntime-gpu, or ask for 'cpu'"
+        )
+    return CUDA if asked != "cpu" and CUDA in offered else CPU
+
+
+def _session(path: Path, threads: int, provider: str) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 4  # what matters is raised, and logged by its catcher
+    # The arena and the memory pattern keep the largest block of every shape seen, for good; batches
+    # here have as many shapes as there are lengths.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    try:
+        session = ort.InferenceSession(str(path), options, providers=[provider])
+    except GRAPH_ERRORS as error:
+        if provider == CUDA:
+            raise ProviderUnavailable(f"{path}: CUDA: {error}; ask for provider 'cpu'") from None
+        raise BundleCorrupt(f"{path}: ONNX Runtime refuses it: {error}") from None
+    if session.get_providers()[0] != provider:
+        raise ProviderUnavailable(
+            f"{path}: {provider} was asked for and the runtime fell back to "
+            f"{session.get_providers()[0]}; look for its libraries and driver, or ask for 'cpu'"
+        )
+    return session
+
+
+def _check_graph(session: Any, modality: Modality, dim: int, path: Path) -> None:
+    """Compare the graph's inputs and output with what the manifest says of them."""
+    takes = sorted(node.name for node in session.get_inputs())
+    if takes != sorted(modality.inputs):
+        raise BundleUnsupported(
+            f"{path}: the graph takes {takes} and the preprocessing makes {sorted(modality.inputs)}"
+        )
+    gives = {node.name: node for node in session.get_outputs()}
+    if OUTPUT_NAME not in gives:
+        raise BundleUnsupported(f"{path}: the graph gives {sorted(gives)}, not {OUTPUT_NAME!r}")
+    output = gives[OUTPUT_NAME]
+    if output.type != "tensor(float)" or len(output.shape) != 2 or output.shape[1] != dim:
+        raise BundleUnsupported(
+            f"{path}: the graph gives {output.type} {output.shape} and the manifest says "
+            f"float32 (n, {dim})"
+        )
+
+
+def _replay(encoder: OnnxEncoder, probe: Probe, folder: Path) -> None:
+    """Embed the probe one by one and as a batch, on this very device, and compare."""
+    features = [encoder.decode(item, role=role) for item, role in probe.items]
+    floor = encoder.manifest.probe_floor
+    try:
+        batched = encoder.forward(features)
+        single = np.concatenate([encoder.forward([one]) for one in features])
+    except GRAPH_ERRORS as error:
+        raise ProbeMismatch(f"{folder}: the graph fails on its own probe: {error}") from None
+    for rows in (batched, single):
+        cosine = (rows * probe.embeddings).sum(axis=1)
+        if not np.all(cosine >= floor):  # written so that NaN fails
+            raise ProbeMismatch(
+                f"{folder}: the probe's cosine is {cosine.min():.6f} on {encoder.provider} and the "
+                f"floor is {floor}; this device or runtime computes something else"
+            )

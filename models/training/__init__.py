@@ -1,0 +1,1 @@
+"""The training wing: everything that may import torch."""

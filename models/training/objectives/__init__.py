@@ -1,0 +1,1 @@
+"""One file per published objective, each beside its slow reference."""

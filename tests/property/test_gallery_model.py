@@ -1,0 +1,189 @@
+"""A gallery against a dictionary, under every order of operations, restarts and compactions."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from index import view as view_module
+from index.backend import backend_names
+from index.exemplar import Exemplar
+from index.galleries import Galleries
+from index.hits import exact_scores
+from index.vectors import unit_rows
+
+DIM = 4
+# Few ids, labels and directions: so that replacements, ties and removals happen often.
+IDS = st.sampled_from([f"e{i}" for i in range(8)])
+LABELS = st.sampled_from(["A", "B", "e1", None])
+VECTORS = st.lists(st.integers(-2, 2), min_size=DIM, max_size=DIM).filter(any)
+YEARS = st.integers(0, 4)
+BATCHES = st.lists(
+    st.tuples(IDS, VECTORS, LABELS, YEARS), min_size=1, max_size=6, unique_by=lambda one: one[0]
+)
+FILTERS = st.one_of(
+    st.none(),
+    LABELS.map(lambda label: {"label": label}),
+    YEARS.map(lambda year: {"payload.year": {"lt": year}}),
+    YEARS.map(lambda year: {"not": {"payload.year": year}}),
+)
+
+
+def passes(filter_, exemplar) -> bool:
+    match filter_:
+        case None:
+            return True
+        case {"label": label}:
+            return exemplar.label == label
+        case {"payload.year": {"lt": year}}:
+            return exemplar.payload["year"] < year
+        case {"not": {"payload.year": year}}:
+            return exemplar.payload["year"] != year
+    raise AssertionError(filter_)
+
+
+class GalleryMachine(RuleBasedStateMachine):
+    """`model` maps ids to exemplars in the order of rows: a replaced one goes to the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.galleries = Galleries.open(self.folder)
+        self.model: dict[str, Exemplar] = {}
+        self.seq = 0
+
+    @initialize(index=st.sampled_from(backend_names()))
+    def create(self, index):
+        self.gallery, _ = self.galleries.create("g", space="s", dim=DIM, index=index)
+
+    @rule(batch=BATCHES)
+    def enrol(self, batch):
+        rows = unit_rows([vector for _, vector, _, _ in batch], DIM)
+        exemplars = [
+            Exemplar(name, row, label, {"year": year}, None, bytes([year]))
+            for (name, _, label, year), row in zip(batch, rows, strict=True)
+        ]
+        self.seq += 1
+        assert self.gallery.enrol(exemplars) == self.seq
+        for one in exemplars:
+            self.model.pop(one.id, None)
+        self.model |= {one.id: one for one in exemplars}
+
+    @rule(ids=st.lists(IDS, max_size=4))
+    def remove(self, ids):
+        standing = [name for name in dict.fromkeys(ids) if name in self.model]
+        self.seq += bool(standing)
+        assert self.gallery.remove(ids) == (self.seq, standing)
+        for name in standing:
+            del self.model[name]
+
+    @rule(filter_=FILTERS.filter(bool))
+    def remove_where(self, filter_):
+        matching = [name for name, one in self.model.items() if passes(filter_, one)]
+        self.seq += bool(matching)
+        assert self.gallery.remove_where(filter_) == (self.seq, len(matching))
+        for name in matching:
+            del self.model[name]
+
+    @rule(
+        vectors=st.lists(VECTORS, min_size=1, max_size=3),
+        k=st.integers(1, 10),
+        filter_=FILTERS,
+        grouped=st.booleans(),
+        payload=st.booleans(),
+        threshold=st.none() | st.sampled_from([-0.5, 0.0, 0.5]),
+    )
+    def search(self, vectors, k, filter_, grouped, payload, threshold):
+        queries = unit_rows(vectors, DIM)
+        found = self.gallery.search(
+            queries,
+            k,
+            filter=filter_,
+            group_by_label=grouped,
+            with_payload=payload,
+            threshold=threshold,
+            min_seq=self.seq,
+        )
+        assert found.seq == self.seq
+        for query, hits in zip(queries, found.hits, strict=True):
+            expected = self.expected(query, k, filter_, grouped, threshold)
+            assert [(hit.id, hit.label, hit.score) for hit in hits] == expected
+            for hit in hits:
+                assert hit.payload == (dict(self.model[hit.id].payload) if payload else None)
+
+    def expected(self, query, k, filter_, grouped, threshold):
+        survivors = [one for one in self.model.values() if passes(filter_, one)]
+        scored = [
+            (one.id, one.label, float(exact_scores(one.vector[None], np.array([0]), query)[0]))
+            for one in survivors
+        ]
+        scored.sort(key=lambda one: -one[2])  # stable: ties stay in the order of rows
+        if grouped:
+            best = {}
+            for one in scored:
+                best.setdefault(one[1] or one[0], one)
+            scored = list(best.values())
+        return [one for one in scored[:k] if threshold is None or one[2] >= threshold]
+
+    @rule(limit=st.integers(1, 5), filter_=FILTERS)
+    def page(self, limit, filter_):
+        seen, cursor = [], None
+        while True:
+            page, cursor = self.gallery.page(
+                after=cursor, limit=limit, filter=filter_, with_vector=True
+            )
+            assert len(page) <= limit
+            seen += page
+            if cursor is None:
+                break
+        expected = [one for one in self.model.values() if passes(filter_, one)]
+        assert [one.id for one in seen] == [one.id for one in expected]
+        for stored, one in zip(seen, expected, strict=True):
+            assert (stored.label, stored.payload) == (one.label, one.payload)
+            assert stored.digest == one.digest.hex()
+            np.testing.assert_array_equal(stored.vector, one.vector)
+
+    @rule(name=IDS, year=YEARS)
+    def unchanged(self, name, year):
+        standing = name in self.model and self.model[name].digest == bytes([year])
+        assert self.gallery.unchanged([name], [bytes([year])]) == [standing]
+
+    @precondition(lambda self: self.seq)
+    @rule()
+    def reopen(self):
+        self.galleries.close()
+        self.galleries = Galleries.open(self.folder)
+        self.gallery = self.galleries.get("g")
+
+    @invariant()
+    def state_agrees(self):
+        state = self.gallery.state()
+        assert (state.count, state.seq) == (len(self.model), self.seq)
+        assert state.labels == len({one.label for one in self.model.values()} - {None})
+
+    def teardown(self):
+        self.galleries.close()
+        shutil.rmtree(self.folder)
+
+
+@pytest.mark.slow
+def test_a_gallery_is_a_dictionary_that_can_be_searched(monkeypatch):
+    monkeypatch.setattr(view_module, "_TOMBSTONES_MIN", 2)  # so that compaction happens
+    monkeypatch.setattr(view_module, "_GROUP_FACTOR", 1)
+    monkeypatch.setattr(view_module, "_GROUP_FIRST", 1)  # so that grouping takes several rounds
+    run_state_machine_as_test(
+        GalleryMachine,
+        settings=settings(max_examples=60, stateful_step_count=25, deadline=None),
+    )

@@ -1,0 +1,121 @@
+"""The encoder over the shipped bundle: rows, order, batches, devices, and no torch."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from models import onnx_encoder
+from models.errors import ProviderUnavailable
+from models.modality import Item
+from models.onnx_encoder import OnnxEncoder, cores
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "models" / "bundles" / "minilm"
+TEXTS = [
+    "A cat sat on the mat.",
+    "x",
+    "The bridge was closed to lorries after the inspection. " * 12,
+    "日本語とEnglish 🎉",
+    "A kitten rested on the rug.",
+]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> OnnxEncoder:
+    return OnnxEncoder.open(FOLDER)
+
+
+def test_it_tells_what_it_is(encoder: OnnxEncoder) -> None:
+    told = (encoder.name, encoder.dim, encoder.modality, encoder.cost_max, encoder.provider)
+    assert told == ("minilm", 384, "text", 256, "cpu")
+    assert encoder.space.startswith("minilm-")
+
+
+def test_rows_are_unit_and_in_order_and_meaningful(encoder: OnnxEncoder) -> None:
+    rows = encoder.forward([encoder.decode(Item("text", text)) for text in TEXTS])
+    assert rows.shape == (5, 384)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+    backwards = encoder.forward([encoder.decode(Item("text", text)) for text in TEXTS[::-1]])
+    np.testing.assert_allclose(backwards[::-1], rows, atol=1e-5)
+    scores = rows @ rows.T
+    assert scores[0, 4] > 0.5 > scores[0, 2]
+
+
+def test_a_row_does_not_depend_on_its_batch(encoder: OnnxEncoder) -> None:
+    features = [encoder.decode(Item("text", text)) for text in TEXTS]
+    together = encoder.forward(features)
+    alone = np.concatenate([encoder.forward([one]) for one in features])
+    assert (1.0 - (together * alone).sum(axis=1)).max() < 1e-5
+
+
+def test_no_items_are_no_rows(encoder: OnnxEncoder) -> None:
+    assert encoder.forward([]).shape == (0, 384)
+
+
+def test_threads_may_share_it(encoder: OnnxEncoder) -> None:
+    def embed(text: str) -> np.ndarray:
+        return encoder.forward([encoder.decode(Item("text", text))])[0]
+
+    expected = [embed(text) for text in TEXTS]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(embed, TEXTS * 8))
+    np.testing.assert_allclose(np.stack(found), np.stack(expected * 8), atol=1e-5)
+
+
+def test_cuda_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ProviderUnavailable, match=r"'cuda'.*'cpu'"):
+        OnnxEncoder.open(FOLDER, provider="cuda")
+
+
+@pytest.mark.parametrize("asked", ["auto", "cuda"])
+def test_cuda_that_is_dropped_in_silence_is_refused(
+    monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    # The build offers CUDA, and the session comes up without it: what a missing driver looks like.
+    real = ort.InferenceSession
+
+    def without_cuda(path: str, options: object, providers: list[str]) -> object:
+        assert providers == ["CUDAExecutionProvider"]
+        return real(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(
+        ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    monkeypatch.setattr(onnx_encoder.ort, "InferenceSession", without_cuda)
+    with pytest.raises(ProviderUnavailable, match="fell back"):
+        OnnxEncoder.open(FOLDER, provider=asked)  # type: ignore[arg-type]
+
+
+def test_cores_are_counted() -> None:
+    assert 1 <= cores() <= 4096
+
+
+def test_it_serves_where_torch_cannot_be_imported() -> None:
+    code = f"""
+import sys
+class Wall:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {{"torch", "transformers", "sentence_transformers", "onnx"}}:
+            raise ImportError("walled: " + name)
+sys.meta_path.insert(0, Wall())
+from pathlib import Path
+from models.modality import Item
+from models.onnx_encoder import OnnxEncoder
+encoder = OnnxEncoder.open(Path({str(FOLDER)!r}))
+rows = encoder.forward([encoder.decode(Item("text", "hello"))])
+print(rows.shape, any(n.startswith("models.training") for n in sys.modules))
+try:
+    import torch
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.splitlines() == ["(1, 384) False", "walled: torch"]

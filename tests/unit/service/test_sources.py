@@ -1,0 +1,146 @@
+"""Every kind of source gives the same exemplars; every bad row gets a reason and a place."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.sources import Columns, SourceInvalid, SourceRow, open_source
+
+ROWS: list[dict[str, Any]] = [
+    {"id": "1", "label": "Acme", "text": "an anvil", "year": "1950"},
+    {"id": "2", "label": "Bolt", "text": 'a "quoted",\nbroken line', "year": "1960"},
+    {"id": "3", "label": "Ünï", "text": "東京", "year": "1970"},
+]
+
+
+def read(path: Path, columns: Columns | None = None) -> list[SourceRow]:
+    source = open_source(path, columns or Columns())
+    rows = list(source.rows)
+    done = [row.done for row in rows]
+    assert done == sorted(done)
+    assert not done or done[-1] <= source.total
+    return rows
+
+
+def good(rows: list[SourceRow]) -> list[dict[str, Any]]:
+    assert all(row.exemplar for row in rows), rows
+    return [row.exemplar for row in rows if row.exemplar]
+
+
+def want(row: dict[str, Any]) -> dict[str, Any]:
+    rest = {k: v for k, v in row.items() if k not in ("id", "label", "text")}
+    item = {"text": row["text"]}
+    return {"id": row["id"], "label": row["label"], "item": item, "payload": rest}
+
+
+def write_csv(path: Path, rows: list[dict[str, Any]], delimiter: str = ",") -> None:
+    import csv
+
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+def test_each_table_gives_the_same_exemplars(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"rows.{kind}"
+    if kind in ("csv", "tsv"):
+        write_csv(path, ROWS, "," if kind == "csv" else "\t")
+    elif kind == "jsonl":
+        path.write_text("\n\n".join(json.dumps(row) for row in ROWS), "utf-8")
+    else:
+        import pyarrow
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), path)
+    assert good(read(path)) == [want(row) for row in ROWS]
+
+
+def test_a_folder_labels_by_its_folders(tmp_path: Path) -> None:
+    (tmp_path / "poems" / "old").mkdir(parents=True)
+    (tmp_path / "top.txt").write_text("top")
+    (tmp_path / "poems" / "old" / "a.md").write_text("a poem")
+    (tmp_path / "poems" / "b.bin").write_bytes(b"\0")
+    (tmp_path / "bad.txt").write_bytes(b"\xff\xfe")
+    rows = read(tmp_path)
+    assert [(r.place, r.exemplar and r.exemplar["label"], bool(r.reason)) for r in rows] == [
+        ("bad.txt", None, True),
+        ("poems/old/a.md", "poems/old", False),
+        ("top.txt", None, False),
+    ]
+
+
+def test_rows_without_id_are_known_by_content(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,x\nhello,1\nhello,2\nhello,1\n")
+    first, second, third = (row["id"] for row in good(read(path)))
+    assert first == third != second
+
+
+def test_other_columns_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("key,brand,words\n1,Acme,hello\n")
+    (row,) = good(read(path, Columns(id="key", label="brand", text="words")))
+    assert row == {"id": "1", "label": "Acme", "item": {"text": "hello"}, "payload": None}
+
+
+def test_vectors_and_items(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 1, "vector": [1, 2]}\n{"item": {"text": "x"}, "payload": {"p": 1}}\n')
+    first, second = good(read(path))
+    assert (first["id"], first["item"]) == ("1", {"vector": [1, 2]})
+    assert (second["item"], second["payload"]) == ({"text": "x"}, {"p": 1})
+    table = tmp_path / "a.csv"
+    table.write_text('id,vector\n1,"[0.5, 1]"\n')
+    assert good(read(table))[0]["item"] == {"vector": [0.5, 1]}
+
+
+def test_bad_rows_of_csv(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        b'id,text\n1,good\n2\n3,too,many\n4,\xff\n5,\n\n6,"good"\n7,"un"closed\n8,last\n'
+    )
+    rows = read(path)
+    said = [(row.place, row.reason) for row in rows if row.exemplar is None]
+    assert [place for place, _ in said] == ["line 3", "line 4", "line 5", "line 6", "line 9"]
+    assert [row.exemplar["id"] for row in rows if row.exemplar] == ["1", "6", "8"]
+    assert "1 fields; the header has 2" in said[0][1]
+    assert "UTF-8" in said[2][1]
+    assert "empty" in said[3][1]
+
+
+def test_bad_rows_of_jsonl(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    lines = [
+        b'{"id": "1", "text": "good"}', b"{", b"[1]", b'{"id": "2"}', b'{"text": "\\ud800"}',
+        b'{"text": "x", "y": NaN}', b"[" * 100_000, b"\xff", b'{"id": "9", "text": "good"}',
+    ]  # fmt: skip
+    path.write_bytes(b"\n".join(lines))
+    rows = read(path)
+    assert [bool(row.exemplar) for row in rows] == [True, *[False] * 7, True]
+    assert all(row.reason for row in rows if row.exemplar is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"id,words\n1,x\n", "--text-column"),
+        ("a.csv", b"", "has none"),
+        ("a.parquet", b"not parquet", "not Parquet"),
+        ("a.xlsx", b"", "not one of"),
+    ],
+)
+def test_sources_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceInvalid, match=said):
+        open_source(tmp_path / name, Columns())
+    with pytest.raises(SourceInvalid, match="does not exist"):
+        open_source(tmp_path / "missing.csv", Columns())
+
+
+def test_an_empty_folder_is_said_to_be_empty(tmp_path: Path) -> None:
+    with pytest.raises(SourceInvalid, match="no file"):
+        open_source(tmp_path, Columns())
