@@ -1,12 +1,11 @@
 """Settings to parts: the only file that names concrete classes."""
 
 from index.galleries import Galleries
-
 from models.bundle import list_bundles
+from models.errors import BundleError
 from models.onnx_encoder import OnnxEncoder, cores
 from service.embedder import Embedder
 from service.enroller import Enroller
-from service.errors import ServiceError
 from service.keys import Keys
 from service.lane import Lane
 from service.metrics import Metrics
@@ -16,7 +15,7 @@ from service.searcher import Searcher
 from service.settings import Settings
 
 
-class NoBundles(ServiceError):
+class NoBundles(BundleError):
     """The bundles folder holds no bundle: there would be nothing to serve."""
 
 
@@ -24,8 +23,7 @@ def open_encoders(settings: Settings) -> list[Encoder]:
     """Open every bundle of the folder.
 
     Raises:
-        BundleError: one is damaged, foreign, too new or answers its probe wrongly.
-        NoBundles: there is none.
+        BundleError: one is damaged, foreign, too new or answers its probe wrongly; or none is there.
     """
     folders = list_bundles(settings.bundles_dir)
     if not folders:

@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 from anyio.to_thread import run_sync
-from index.galleries import Gallery
-from index.errors import RowsInvalid
-from index.exemplar import Exemplar, check_name
 from pydantic import ValidationError
 
+from index.errors import RowsInvalid
+from index.exemplar import Exemplar, check_name
+from index.gallery import Gallery
 from models.errors import InputError, ItemTooLarge
 from service.embedder import Embedder, ItemFailed
 from service.intake import Parsed, Vector, parse_item

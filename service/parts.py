@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import Request
-from index.galleries import Galleries
 
+from index.galleries import Galleries
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.keys import Keys

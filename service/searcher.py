@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 from anyio.to_thread import run_sync
+
 from index.calibration import Calibration
 from index.decision import Decision, decide
-from index.galleries import Gallery
-
 from index.errors import NotCalibrated, SpaceMismatch
+from index.gallery import Gallery
 from index.hits import Found, Hit
 from service.embedder import Embedder
 from service.ports import Encoder

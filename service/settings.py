@@ -43,7 +43,8 @@ class Settings(BaseSettings):
     items_max: int = Field(2048, ge=1, description="Items of one embeddings or search call.")
     exemplars_max: int = Field(10_000, ge=1, description="Exemplars of one enrolment.")
     payload_bytes_max: int = Field(
-        64 << 10, ge=2, le=PAYLOAD_BYTES_MAX, description="Bytes of one payload as JSON.")
+        64 << 10, ge=2, le=PAYLOAD_BYTES_MAX, description="Bytes of one payload as JSON."
+    )
     hits_max: int = Field(1000, ge=1, description="Hits of one query (k).")
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
     galleries_max: int = Field(1000, ge=1, description="Galleries in the data folder.")

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from models.bundle import Bundle, list_bundles
 from models.errors import BundleError
+from models.manifest import Precision
 from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
 from service.settings import Settings, SettingsInvalid, read_settings
@@ -166,34 +167,49 @@ def bench(name: str, texts: int, batch: int) -> None:
     show_default=True,
     help="fp16-stored halves the file and computes in fp32; int8 is faster and less exact.",
 )
-@click.option("--licence", default="", help="SPDX name of the model's licence [from its card].")
-@click.option("--source-note", default="", help="Where the model comes from, for its card.")
+@click.option("--licence", default="", help="SPDX name of its licence [from its own card].")
+@click.option("--source", "source_name", default="", help="Where it comes from, for its card.")
+@click.option("--training-data", default="", help="What it was trained on [from its own card].")
+@click.option("--description", default="", help="One sentence, for its card.")
+@click.option("--replace", is_flag=True, help="Replace the bundle of this name.")
 def import_command(
-    source: Path, name: str, into: Path | None, precision: str, licence: str, source_note: str
+    source: Path,
+    *,
+    name: str,
+    into: Path | None,
+    precision: Precision,
+    source_name: str,
+    replace: bool,
+    **said: str,
 ) -> None:
     """Turn the model directory SOURCE (sentence-transformers) into a bundle.
 
     Its pooling, normalisation, prompts and maximum length are read from its own files; parity with
-    the torch reference is measured, and a bundle that strays is not written.
+    the torch reference is measured, told in the model card, and a bundle that strays is not
+    written.
     """
     try:
-        from models.training.importer import import_model  # noqa: PLC0415 - torch: only here
+        from models.training.importer import Provenance, import_model  # noqa: PLC0415 - torch
     except ImportError as error:
         raise click.ClickException(
             f"importing a model needs torch and the train extra ({error.name} is missing): "
             "`make setup-train`, then try again"
         ) from error
     destination = (into or settings_or_exit().bundles_dir) / name
+    command_line = f"semblance models import {source.name} --name {name} --precision {precision}"
     try:
-        import_model(
+        bundle = import_model(
             source,
             destination,
             name=name,
             precision=precision,
-            licence=licence,
-            source_note=source_note,
+            provenance=Provenance(source=source_name, command=command_line, **said),
+            replace=replace,
             on_progress=lambda words: click.echo(words, err=True),
         )
-    except BundleError as error:
+    except (BundleError, FileExistsError) as error:
         raise click.ClickException(str(error)) from error
+    parity = bundle.manifest.parity
+    if parity is not None:
+        click.echo(f"parity with {parity.reference}: least cosine {parity.cosine_min:.7f}")
     click.echo(f"wrote {destination}; `semblance models show {name}` tells what it is")

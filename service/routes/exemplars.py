@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import orjson
 from anyio.to_thread import run_sync
 from fastapi import Query, Response
-from index.exemplar import StoredExemplar
 
+from index.exemplar import StoredExemplar
 from service.errors import RequestInvalid
 from service.queries import Space, check_space
 from service.replies import Json
