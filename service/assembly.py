@@ -23,7 +23,8 @@ def open_encoders(settings: Settings) -> list[Encoder]:
     """Open every bundle of the folder.
 
     Raises:
-        BundleError: one is damaged, foreign, too new or answers its probe wrongly; or none is there.
+        BundleError: one is damaged, foreign, too new or answers its probe wrongly.
+        NoBundles: there is none.
     """
     folders = list_bundles(settings.bundles_dir)
     if not folders:

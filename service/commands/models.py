@@ -16,6 +16,8 @@ from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
 from service.settings import Settings, SettingsInvalid, read_settings
 
+WORDS = ("the", "gallery", "answers", "whose", "logo", "this", "is", "and", "when", "nobody's")
+
 
 @click.group("models", short_help="List, verify, measure and import encoders.")
 def command() -> None:
@@ -122,23 +124,7 @@ def bench(name: str, texts: int, batch: int) -> None:
         raise click.ClickException(str(error)) from error
     if encoder.modality != "text":
         raise click.ClickException(f"{name!r} embeds {encoder.modality}; this measures text only")
-    words = [
-        "the",
-        "gallery",
-        "answers",
-        "whose",
-        "logo",
-        "this",
-        "is",
-        "and",
-        "says",
-        "unknown",
-        "when",
-        "it",
-        "is",
-        "nobody's",
-    ]
-    made = [" ".join(words[(i + j) % len(words)] for j in range(4 + i % 61)) for i in range(texts)]
+    made = [" ".join(WORDS[(i + j) % len(WORDS)] for j in range(4 + i % 61)) for i in range(texts)]
     features = sorted((encoder.decode(Item("text", t)) for t in made), key=lambda f: f.cost)
     encoder.forward(features[:batch])
     started = time.perf_counter()
