@@ -45,6 +45,7 @@ class OnnxEncoder:
     provider: str
     _modality: Modality
     _session: Any
+    _run: Any
 
     @classmethod
     def open(
@@ -78,6 +79,7 @@ class OnnxEncoder:
             provider="cuda" if wanted == CUDA else "cpu",
             _modality=modality,
             _session=session,
+            _run=_run_options(wanted),
         )
         _replay(encoder, bundle.probe(), folder)
         return encoder
@@ -119,7 +121,7 @@ class OnnxEncoder:
         if not batch:
             return np.empty((0, self.dim), np.float32)
         feeds = self._modality.collate(batch)
-        (rows,) = self._session.run([OUTPUT_NAME], feeds)
+        (rows,) = self._session.run([OUTPUT_NAME], feeds, self._run)
         return np.asarray(rows, np.float32)
 
 
@@ -149,9 +151,9 @@ def _session(path: Path, threads: int, provider: str) -> Any:
     options.intra_op_num_threads = threads
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 4  # what matters is raised, and logged by its catcher
-    # The arena and the memory pattern keep the largest block of every shape seen, for good; batches
-    # here have as many shapes as there are lengths.
-    options.enable_cpu_mem_arena = False
+    # A memory pattern is kept for every shape seen, for good, and batches here have as many shapes
+    # as there are lengths. The arena stays: without it each pass maps its memory anew (1.5 times
+    # slower); `_run_options` makes it give back what it grew by.
     options.enable_mem_pattern = False
     try:
         session = ort.InferenceSession(str(path), options, providers=[provider])
@@ -165,6 +167,14 @@ def _session(path: Path, threads: int, provider: str) -> Any:
             f"{session.get_providers()[0]}; look for its libraries and driver, or ask for 'cpu'"
         )
     return session
+
+
+def _run_options(provider: str) -> Any:
+    """Give back, after each pass, the memory that the arena grew by: one long batch is not kept."""
+    options = ort.RunOptions()
+    if provider == CPU:
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def _check_graph(session: Any, modality: Modality, dim: int, path: Path) -> None:

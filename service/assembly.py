@@ -64,6 +64,7 @@ def assemble(settings: Settings) -> Parts:
             metrics,
             batch_items_max=settings.batch_items_max,
             batch_cost_max=settings.batch_cost_max,
+            pass_cost=settings.pass_cost,
             queue_seconds_max=settings.queue_seconds_max,
             decoders=cores(),
         )

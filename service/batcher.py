@@ -31,17 +31,20 @@ class Ticket(Generic[W]):
 class Batcher(Generic[W]):
     """Batches of items of similar length, the oldest item always among them.
 
-    The oldest goes first, so nothing starves; its batch is filled with the waiting items
-    nearest to it in length, so that little of the batch is padding.
+    What waits is cut into batches by length, from the longest downwards; the batch that holds the
+    oldest item goes first, so nothing starves. A batch ends where it is full, or where padding the
+    shorter ones would cost more than a pass of their own.
 
     Args:
         items_max: items of one batch.
         cost_max: longest cost times items of one batch; a single item may exceed it.
+        pass_cost: padding that one more forward pass is worth.
     """
 
-    def __init__(self, *, items_max: int, cost_max: int) -> None:
+    def __init__(self, *, items_max: int, cost_max: int, pass_cost: int) -> None:
         self._items_max = items_max
         self._cost_max = cost_max
+        self._pass_cost = pass_cost
         self._by_length: list[Ticket[W]] = []
         self._by_age: deque[Ticket[W]] = deque()
         self._taken: set[int] = set()
@@ -75,31 +78,23 @@ class Batcher(Generic[W]):
             return []
         at = self._position(oldest)
         assert at is not None
-        low, high = at, at + 1
-        while high - low < self._items_max:
-            step = self._nearer(low, high, oldest.cost)
-            if step is None:
-                break
-            low, high = step
+        high = len(self._by_length)
+        while (low := self._start(high)) > at:
+            high = low
         batch = self._by_length[low:high]
         self._remove(low, high)
         return batch
 
-    def _nearer(self, low: int, high: int, cost: int) -> tuple[int, int] | None:
-        """Widen the window by the neighbour nearest in length that keeps it within its cost."""
+    def _start(self, high: int) -> int:
+        """Find where the batch that ends before position `high` begins."""
         longest = self._by_length[high - 1].cost
-        down = cost - self._by_length[low - 1].cost if low > 0 else None
-        up = self._by_length[high].cost - cost if high < len(self._by_length) else None
-        size = high - low + 1
-        if up is not None and self._by_length[high].cost * size > self._cost_max:
-            up = None
-        if down is not None and longest * size > self._cost_max:
-            down = None
-        if down is None and up is None:
-            return None
-        if up is None or (down is not None and down <= up):
-            return low - 1, high
-        return low, high + 1
+        fits = max(1, min(self._items_max, self._cost_max // max(1, longest)))
+        least = max(0, high - fits)
+        for at in range(high - 2, least - 1, -1):
+            padding = (longest - self._by_length[at].cost) * (at + 1 - least)
+            if padding > self._pass_cost:
+                return at + 1
+        return least
 
     def _oldest(self) -> Ticket[W] | None:
         while self._by_age:

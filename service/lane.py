@@ -78,6 +78,7 @@ class Lane:
     Args:
         batch_items_max: items of one forward pass.
         batch_cost_max: padded cost of one forward pass.
+        pass_cost: padding that one more forward pass is worth.
         queue_seconds_max: predicted wait beyond which work is refused.
         decoders: threads that turn items into features.
     """
@@ -89,13 +90,16 @@ class Lane:
         *,
         batch_items_max: int,
         batch_cost_max: int,
+        pass_cost: int,
         queue_seconds_max: float,
         decoders: int = 2,
     ) -> None:
         self.encoder = encoder
         self._metrics = metrics
         self._queue_seconds_max = queue_seconds_max
-        self._batcher: Batcher[Work] = Batcher(items_max=batch_items_max, cost_max=batch_cost_max)
+        self._batcher: Batcher[Work] = Batcher(
+            items_max=batch_items_max, cost_max=batch_cost_max, pass_cost=pass_cost
+        )
         self._wakeup = threading.Condition()
         self._closing = False
         self._alive = True

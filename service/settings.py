@@ -12,6 +12,7 @@ import models
 from index.exemplar import PAYLOAD_BYTES_MAX
 
 PREFIX = "SEMBLANCE_"
+CALLER_KEY = "SEMBLANCE_KEY"  # with which the command line calls a server; not a setting of one
 
 
 class SettingsInvalid(ValueError):
@@ -53,6 +54,9 @@ class Settings(BaseSettings):
     batch_cost_max: int = Field(
         8192, ge=1, description="Padded cost (tokens) of one forward pass; one item always fits."
     )
+    pass_cost: int = Field(
+        512, ge=0, description="Padding (tokens) that one more forward pass is worth."
+    )
     queue_seconds_max: float = Field(
         30.0, gt=0, description="Predicted wait beyond which new work is refused with 503."
     )
@@ -74,7 +78,7 @@ def read_settings(**given: Any) -> Settings:
 
 def refuse_unknown(environment: Mapping[str, str]) -> None:
     """Refuse a ``SEMBLANCE_`` name that no setting has: a typo must not pass in silence."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CALLER_KEY}
     unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise SettingsInvalid(

@@ -38,6 +38,7 @@ def running(
             metrics,
             batch_items_max=made.batch_items_max,
             batch_cost_max=made.batch_cost_max,
+            pass_cost=made.pass_cost,
             queue_seconds_max=made.queue_seconds_max,
         )
         for encoder in encoders or [FakeEncoder()]

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from service.client import CallFailed, Client, open_client
-from service.settings import SettingsInvalid, read_settings
+from service.settings import CALLER_KEY, SettingsInvalid, read_settings
 from service.sources import Columns, SourceInvalid, open_source
 
 STOPPED = 3
@@ -24,7 +24,7 @@ class Stopped(click.ClickException):
 
 @click.group("gallery", short_help="Build, look at, ask and remove galleries.")
 @click.option("--server", metavar="URL", help="A running server; else the local data folder.")
-@click.option("--key", envvar="SEMBLANCE_KEY_OF_CALLER", help="Key for the server.")
+@click.option("--key", envvar=CALLER_KEY, help=f"Key for the server [{CALLER_KEY}].")
 @click.pass_context
 def command(ctx: click.Context, server: str | None, key: str | None) -> None:
     """Build, look at, ask and remove galleries.
@@ -67,7 +67,9 @@ def with_client(function: Callable[..., Awaitable[None]]) -> Callable[..., None]
 @command.command("build")
 @click.argument("name")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@click.option("--model", help="The encoder; needed for a new gallery unless it is named minilm.")
+@click.option(
+    "--model", help="The encoder (see `semblance models list`); needed for a new gallery."
+)
 @click.option("--space", help="Instead of --model, for vectors made elsewhere: their space.")
 @click.option("--dim", type=int, help="With --space: the vectors' dimension.")
 @click.option("--id-column", default="id", show_default=True)

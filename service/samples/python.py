@@ -1,4 +1,4 @@
-"""The standard library's public functions and methods: something real that every machine has."""
+"""The standard library's functions, classes and methods: something real that every machine has."""
 
 import importlib
 import inspect
@@ -13,7 +13,7 @@ from typing import Any
 
 NAME = "python"
 MODEL = "minilm"
-VERSION = f"1/{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+VERSION = f"2/{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
 SECONDS_MAX = 120
 
 # Not imported: they act when imported, are applications, or need a display.
@@ -22,12 +22,19 @@ _SKIPPED = {
     "ensurepip", "pydoc_data", "msilib", "nt", "ntpath",
     "encodings",  # a hundred code pages with the same six methods
     "distutils",  # gone since Python 3.12
+    # inner workings without a page in the library's documentation
+    "multiprocessing.dummy", "multiprocessing.forkserver", "multiprocessing.heap",
+    "multiprocessing.popen_fork", "multiprocessing.popen_forkserver",
+    "multiprocessing.popen_spawn_posix", "multiprocessing.process", "multiprocessing.queues",
+    "multiprocessing.reduction", "multiprocessing.resource_sharer",
+    "multiprocessing.resource_tracker", "multiprocessing.spawn", "multiprocessing.synchronize",
+    "multiprocessing.util", "multiprocessing.context",
 }  # fmt: skip
 _SPOKEN = {"posixpath": "os.path"}  # how people call it
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """Yield one exemplar per function: label = qualified name, text = signature and docstring.
+    """Yield one exemplar each: label = qualified name, text = signature and docstring.
 
     The library is imported in a process of its own, so that nothing it does at import stays here.
     """
@@ -46,8 +53,9 @@ def exemplars() -> Iterator[dict[str, Any]]:
     for module in sorted(public_modules(), key=lambda m: (m.__name__.count("."), m.__name__)):
         home = _SPOKEN.get(module.__name__, module.__name__)
         for name, function in public_functions(module):
-            if id(function) not in seen:
-                seen[id(function)] = function
+            own = getattr(function, "__func__", function)  # a bound method is made at each look
+            if id(own) not in seen:
+                seen[id(own)] = own
                 yield described(f"{home}.{name}", function, home)
 
 
@@ -62,7 +70,9 @@ def public_modules() -> Iterator[types.ModuleType]:
         yield module
         for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{top}."):
             parts = found.name.split(".")[1:]
-            if any(p.startswith("_") or p in ("test", "tests", "idle_test") for p in parts):
+            if found.name in _SKIPPED or any(
+                p.startswith("_") or p in ("test", "tests", "idle_test") for p in parts
+            ):
                 continue
             inner = imported(found.name)
             if inner is not None:
@@ -78,19 +88,22 @@ def imported(name: str) -> types.ModuleType | None:
 
 
 def public_functions(module: types.ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yield the public functions of a module and methods of its classes, by name within it."""
+    """Yield a module's public functions, classes and their methods, by name within it."""
     names = getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]
-    for name in sorted(set(names)):
-        thing = getattr(module, name, None)
-        if name.startswith("_") or not belongs(thing, module):
-            continue
-        if inspect.isclass(thing):
-            for inner, member in sorted(vars(thing).items()):
-                method = getattr(thing, inner, None)
-                if not inner.startswith("_") and callable(method) and not inspect.isclass(method):
-                    yield f"{name}.{inner}", getattr(member, "__func__", member)
-        elif inspect.isroutine(thing):
-            yield name, thing
+    own = [
+        (name, thing)
+        for name in sorted(set(names))
+        if not name.startswith("_") and belongs(thing := getattr(module, name, None), module)
+    ]
+    # Before the methods: random.choice is a method of a Random, and not to be called so.
+    yield from (
+        (n, thing) for n, thing in own if inspect.isroutine(thing) or inspect.isclass(thing)
+    )
+    for name, thing in own:
+        for inner, member in sorted(vars(thing).items()) if inspect.isclass(thing) else ():
+            method = getattr(thing, inner, None)
+            if not inner.startswith("_") and callable(method) and not inspect.isclass(method):
+                yield f"{name}.{inner}", getattr(member, "__func__", member)
 
 
 def belongs(thing: object, module: types.ModuleType) -> bool:
@@ -103,21 +116,21 @@ def belongs(thing: object, module: types.ModuleType) -> bool:
 
 
 def described(label: str, function: Callable[..., Any], module: str) -> dict[str, Any]:
-    """Describe one function: its qualified name, signature and docstring."""
+    """Describe one function: its qualified name, signature and the docstring's first paragraph.
+
+    The first paragraph says what it does; the rest, how and with what: with it, a question finds
+    less (MRR .47 against .65 over sixteen questions) and takes twice as long to embed.
+    """
     try:
         signature = str(inspect.signature(function))
-    except (
-        ValueError,
-        TypeError,
-        AttributeError,
-        NameError,
-    ):
+    except (ValueError, TypeError, AttributeError, NameError):
         signature = "(...)"
-    text = f"{label}{signature}\n{inspect.getdoc(function) or ''}".strip()
+    docstring = (inspect.getdoc(function) or "").partition("\n\n")[0]
+    text = f"{label}{signature}\n{docstring}".strip()
     return {
         "id": label,
         "label": label,
-        "item": {"text": text[:4000]},
+        "item": {"text": text},
         "payload": {"module": module},
     }
 

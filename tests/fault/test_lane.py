@@ -21,6 +21,7 @@ def lane_of(encoder: FakeEncoder, queue_seconds_max: float = 30.0) -> Lane:
         Metrics(),
         batch_items_max=8,
         batch_cost_max=1000,
+        pass_cost=1000,
         queue_seconds_max=queue_seconds_max,
     )
 

@@ -5,7 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from service.batcher import Batcher, Ticket
 
-ITEMS_MAX, COST_MAX = 4, 40
+ITEMS_MAX, COST_MAX, PASS_COST = 4, 40, 12
 
 
 class Batching(RuleBasedStateMachine):
@@ -13,7 +13,9 @@ class Batching(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.batcher: Batcher[int] = Batcher(items_max=ITEMS_MAX, cost_max=COST_MAX)
+        self.batcher: Batcher[int] = Batcher(
+            items_max=ITEMS_MAX, cost_max=COST_MAX, pass_cost=PASS_COST
+        )
         self.waiting: list[Ticket[int]] = []
         self.works = 0
 
@@ -42,17 +44,13 @@ class Batching(RuleBasedStateMachine):
         assert [t.cost for t in batch] == sorted(t.cost for t in batch)
         for ticket in batch:
             self.waiting.remove(ticket)  # ValueError if it had left before
-        room = len(batch) < ITEMS_MAX
-        fits = [t for t in self.waiting if max(t.cost, longest) * (len(batch) + 1) <= COST_MAX]
-        beside = [t for t in fits if t.cost <= longest or t.cost >= longest]
-        if room and beside:
-            # Room was left although something fitted: only if what lies nearer did not fit.
-            costs = sorted(t.cost for t in self.waiting)
-            lower = [c for c in costs if c <= batch[0].cost]
-            upper = [c for c in costs if c >= longest]
-            stuck_below = not lower or longest * (len(batch) + 1) > COST_MAX
-            stuck_above = not upper or upper[0] * (len(batch) + 1) > COST_MAX
-            assert stuck_below and stuck_above
+        for shorter, ticket in enumerate(batch, start=1):
+            assert shorter * (longest - ticket.cost) <= PASS_COST, "padded for more than a pass"
+        below = [t.cost for t in self.waiting if t.key < batch[0].key]
+        fits = min(ITEMS_MAX, max(1, COST_MAX // longest), len(batch) + len(below))
+        if len(batch) < fits:
+            saved = (fits - len(batch)) * (longest - max(below))
+            assert saved > PASS_COST, "room was left for nothing"
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -64,8 +62,15 @@ TestBatching = Batching.TestCase
 
 
 def test_similar_lengths_share_a_batch() -> None:
-    batcher: Batcher[int] = Batcher(items_max=2, cost_max=1000)
+    batcher: Batcher[int] = Batcher(items_max=2, cost_max=1000, pass_cost=1000)
     for cost in (10, 90, 11, 91):
         batcher.offer(cost, cost)
     assert [t.work for t in batcher.take()] == [10, 11]
     assert [t.work for t in batcher.take()] == [90, 91]
+
+
+def test_one_long_item_does_not_pad_many_short_ones() -> None:
+    batcher: Batcher[int] = Batcher(items_max=32, cost_max=8192, pass_cost=512)
+    for cost in [20] * 31 + [256]:
+        batcher.offer(cost, cost)
+    assert [len(batcher.take()), len(batcher.take())] == [31, 1]
