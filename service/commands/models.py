@@ -179,7 +179,7 @@ def import_command(
     except ImportError as error:
         raise click.ClickException(
             f"importing a model needs torch and the train extra ({error.name} is missing): "
-            "`make setup-train`, then try again"
+            "`make setup-dev`, then try again"
         ) from error
     destination = (into or settings_or_exit().bundles_dir) / name
     command_line = f"semblance models import {source.name} --name {name} --precision {precision}"
