@@ -18,6 +18,7 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[..., None]]:
     """Show progress on standard error; call what is yielded with a tally (and a new total)."""
     console = Console(file=sys.stderr)
     started = last = time.monotonic()
+    finished = False
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -33,13 +34,14 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[..., None]]:
         task = bar.add_task(what, total=total, words="")
 
         def update(tally: Tally, now_total: int | None = None) -> None:
-            nonlocal last
+            nonlocal last, finished
             all_of_it = now_total or total
             words = told(tally, time.monotonic() - started)
             bar.update(task, completed=tally.done, total=all_of_it, words=words)
-            if not console.is_terminal and (
-                time.monotonic() - last > LINE_SECONDS or tally.done == all_of_it
-            ):
+            if console.is_terminal or finished:
+                return
+            finished = tally.done == all_of_it
+            if finished or time.monotonic() - last > LINE_SECONDS:
                 last = time.monotonic()
                 share = 100 * tally.done / max(1, all_of_it or 1)
                 left = (last - started) * (100 - share) / max(share, 0.1)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -141,16 +142,28 @@ async def create(client: Client, name: str, options: dict[str, Any]) -> None:
 
 
 @command.command("samples")
-@with_client
-async def samples(client: Client) -> None:
+@click.pass_context
+def samples(ctx: click.Context) -> None:
     """Build the sample galleries that the data folder has not."""
-    from service.progress import progress_bar  # noqa: PLC0415
-    from service.sampling import build_sample, missing  # noqa: PLC0415
+    from service.sampling import missing  # noqa: PLC0415 - for this command only
 
-    settings = read_settings()
-    for sample in missing(settings):
+    try:
+        wanted = missing(read_settings())
+    except SettingsInvalid as error:
+        raise click.UsageError(str(error)) from error
+    if wanted:  # else nothing is opened: `make run` passes here at every start
+        ctx.invoke(build_samples, wanted=wanted)
+
+
+@with_client
+async def build_samples(client: Client, wanted: list[ModuleType]) -> None:
+    """Build sample galleries one after the other."""
+    from service.progress import progress_bar  # noqa: PLC0415 - as above
+    from service.sampling import build_sample  # noqa: PLC0415
+
+    for sample in wanted:
         with progress_bar(f"sample gallery {sample.NAME}", None) as update:
-            await build_sample(client, sample, settings, update)
+            await build_sample(client, sample, read_settings(), update)
 
 
 @command.command("list")
