@@ -1,7 +1,9 @@
 """What a benchmark gives back, and how it is printed."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -19,10 +21,10 @@ class Figure:
 
     what: str
     value: str
-    baseline: str
-    ratio: float | None
-    target: str
-    met: bool | None
+    baseline: str = ""
+    ratio: float | None = None
+    target: str = ""
+    met: bool | None = None
 
     def __str__(self) -> str:
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
@@ -34,6 +36,12 @@ class Figure:
 
 
 HEADER = f"{'figure':42} {'measured':>12} {'beside':>24} {'ratio':>6} {'target':>10}"
+
+
+def resident_bytes(pid: int) -> int:
+    """Read how much memory a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def seconds_of(call: Callable[[], object]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.onnx_encoder import cores
 from tests.bench.enrolment import CALL_ROWS, as_base64
-from tests.bench.figures import Figure, in_turn
+from tests.bench.figures import Figure, in_turn, resident_bytes
 from tests.server import Server
 
 ROWS, DIM, K, QUERIES, ROUNDS = 100_000, 384, 10, 20, 9
@@ -31,7 +31,10 @@ def figures() -> list[Figure]:
         Server(Path(folder)) as server,
         httpx.Client(base_url=server.url, timeout=120) as http,
     ):
+        bytes_before = resident_bytes(server.process.pid)
         fill(http, rows)
+        bytes_each = (resident_bytes(server.process.pid) - bytes_before) / ROWS
+        disk_each = sum(f.stat().st_size for f in Path(folder).iterdir()) / ROWS
         assert searched(http, queries[0]) == flat.search(queries[:1], K)[1][0].tolist()
         # By blocks: the threads of a library spin for a while after a call, beside the other's.
         mine, alone, ratio = in_turn(
@@ -42,7 +45,12 @@ def figures() -> list[Figure]:
     ms = 1e3 / QUERIES
     what = "exact search, 100 K x 384, over HTTP"
     beside = f"FAISS Flat {alone * ms:.1f} ms"
-    return [Figure(what, f"{mine * ms:.1f} ms", beside, ratio, "<= 1.5", ratio <= 1.5)]
+    raw = f"a row has {4 * DIM} B"
+    return [
+        Figure(what, f"{mine * ms:.1f} ms", beside, ratio, "<= 1.5", ratio <= 1.5),
+        Figure("memory of one exemplar", f"{bytes_each:.0f} B", raw, bytes_each / (4 * DIM)),
+        Figure("disk of one exemplar", f"{disk_each:.0f} B", raw, disk_each / (4 * DIM)),
+    ]
 
 
 def fill(http: httpx.Client, rows: np.ndarray) -> None:
