@@ -1,5 +1,6 @@
 """The encoder over the shipped bundle: rows, order, batches, devices, and no torch."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -119,3 +120,16 @@ except ImportError as error:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.splitlines() == ["(1, 384) False", "walled: torch"]
+
+
+def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
+    # ONNX Runtime writes its queue of reports to the home folder before it sends them.
+    script = (
+        "import sys; from pathlib import Path; from models.onnx_encoder import OnnxEncoder; "
+        "OnnxEncoder.open(Path(sys.argv[1]))"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", script, str(FOLDER)]
+    subprocess.run(command, env=environment, cwd=ROOT, check=True)
+    assert not list(tmp_path.rglob("*"))
