@@ -7,8 +7,8 @@ def upper_bound(accepted: int, trials: int, confidence: float = 0.95) -> float:
     """Return the upper confidence bound on a rate, after `accepted` of `trials`.
 
     Source: Clopper and Pearson 1934; one-sided. With the threshold next above the m-th highest of
-    n scores it is exact for accepted = m - 1, since the true rate is then distributed Beta(m, n -
-    m + 1).
+    n scores it is exact for accepted = m - 1, since the true rate is then distributed
+    Beta(m, n - m + 1).
 
     >>> round(upper_bound(0, 100), 4)  # the rule of three
     0.0295

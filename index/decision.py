@@ -28,9 +28,8 @@ def decide(
     margin: float = MARGIN,
     probability_of: Callable[[float], float | None] | None = None,
 ) -> Decision:
-    """Judge the hits of one query.
+    """Judge the hits of one query, which `group_by_label` found, so that rivals are among them.
 
-    Search with `group_by_label`, so that rivals are seen.
     Unknown when the best lies below the threshold; ambiguous when another label at or above the
     threshold lies within `margin` of the best; else a match. An exemplar without a label goes by
     its id.

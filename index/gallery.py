@@ -177,7 +177,7 @@ class Gallery:
 
     # Reading
 
-    def read(self, id: str, *, with_vector: bool = False) -> StoredExemplar:  # noqa: A002
+    def read(self, id: str, *, with_vector: bool = False) -> StoredExemplar:  # noqa: A002 - api.md's word
         """Return one exemplar.
 
         Raises: ExemplarUnknown.
@@ -194,7 +194,7 @@ class Gallery:
         *,
         after: str | None = None,
         limit: int,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002
+        filter: Mapping[str, Any] | None = None,  # noqa: A002 - api.md's word
         with_vector: bool = False,
     ) -> tuple[list[StoredExemplar], str | None]:
         """Return up to `limit` exemplars in order of enrolment, and the next cursor if any.
@@ -218,7 +218,7 @@ class Gallery:
         queries: npt.ArrayLike,
         k: int,
         *,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002
+        filter: Mapping[str, Any] | None = None,  # noqa: A002 - api.md's word
         threshold: float | None = None,
         group_by_label: bool = False,
         min_seq: int | None = None,
@@ -262,11 +262,11 @@ class Gallery:
     ) -> Calibration:
         """Set the threshold that keeps a false-accept rate, and keep it.
 
-        The sample is labelled queries (q, d), or the gallery itself.
-            A query labelled None is nobody's. From itself, up to `exemplars_max` exemplars are each
-            taken as a query whose own label is not enrolled.
+        The sample is labelled queries (q, d), where a label of None is nobody's, or the gallery
+        itself: up to `exemplars_max` exemplars, each taken as a query whose own label is not
+        enrolled.
 
-            Raises: RowsInvalid, TooFewImpostors.
+        Raises: RowsInvalid, TooFewImpostors.
         """
         view = self._published.seen()
         evidence = (
@@ -366,9 +366,8 @@ class Gallery:
                 seq = store.seq_of(connection, self.number)
                 if seq is None:
                     raise self._published.gone()
-                view = self._published.reached(
-                    seq
-                )  # between a commit and its publication lies a moment
+                # Between a commit and its publication lies a moment.
+                view = self._published.reached(seq)
                 if view.seq == seq:
                     yield view, connection
                     return

@@ -55,8 +55,8 @@ def rounding_slack(dim: int) -> float:
     """Return how far below the k-th rough score a true hit may lie.
 
     A float32 inner product of unit rows is off by at most dim * 2**-24, whatever the order of its
-    sum (Source: Higham, Accuracy and Stability of Numerical Algorithms, eq. 3.5); two such errors
-    meet.
+    sum; two such errors meet. Source: Higham, Accuracy and Stability of Numerical Algorithms,
+    eq. 3.5.
     """
     return 2.0 * (dim + 4) * 2.0**-24
 

@@ -140,9 +140,8 @@ class View:
             allowed = self.alive if allowed is None else self.alive & allowed
         want = max(_GROUP_FACTOR * k, _GROUP_FIRST) if group_by_label else k
         found = []
-        for query, scores, positions in zip(
-            queries, *self.rows.search(queries, want, allowed), strict=True
-        ):
+        answers = zip(queries, *self.rows.search(queries, want, allowed), strict=True)
+        for query, scores, positions in answers:
             if group_by_label:
                 hits = self._hits(*self._best_of_each(query, k, want, allowed, positions))
             else:
