@@ -2,7 +2,7 @@
 
 import os
 
-# The one thing that happens at import. ONNX Runtime (1.29 and later, on Linux) reports every session
-# to its maker, and keeps a device id and a queue of reports in the home folder, unless it is told
-# not to before it is loaded; `disable_telemetry_events()` comes too late.
+# The one thing that happens at import. ONNX Runtime (1.29 and later, on Linux) reports sessions to
+# its maker, and keeps a device id and a queue of reports in the home folder, unless it is told not
+# to before it is loaded; `disable_telemetry_events()` comes too late.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
