@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from index.backend import AUTO, backend_names
 from service.intake import schema_of_input, schema_of_item
 
 DTYPES = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
@@ -24,6 +25,8 @@ Rate = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+# Checked by the index, in its own words; the schema lists what there is.
+IndexName = Annotated[Name, WithJsonSchema({"type": "string", "enum": [AUTO, *backend_names()]})]
 
 
 class Wire(BaseModel):
@@ -54,15 +57,8 @@ class GalleryRequest(Wire):
     model: str | None = None
     space: Name | None = Field(None, description="Their name for the space, without a model.")
     dim: Annotated[int, Field(ge=1, le=65536)] | None = None
-    index: Name = "auto"
+    index: IndexName = AUTO
     recall_target: Annotated[float, Field(gt=0, le=1)] = 0.99
-
-
-class EnrolRequest(Wire):
-    """Exemplars to enrol or replace; each stands or falls by itself."""
-
-    exemplars: list[Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/ExemplarIn"})]]
-    space: str | None = Field(None, description="The space the caller believes it writes to.")
 
 
 class ExemplarIn(Wire):
@@ -72,6 +68,13 @@ class ExemplarIn(Wire):
     label: str | None = None
     item: AnyItem
     payload: dict[str, Any] | None = None
+
+
+class EnrolRequest(Wire):
+    """Exemplars to enrol or replace; each stands or falls by itself."""
+
+    exemplars: list[Annotated[Any, WithJsonSchema(ExemplarIn.model_json_schema())]]
+    space: str | None = Field(None, description="The space the caller believes it writes to.")
 
 
 class RemoveRequest(Wire):

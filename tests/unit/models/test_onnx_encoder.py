@@ -97,31 +97,6 @@ def test_cores_are_counted() -> None:
     assert 1 <= cores() <= 4096
 
 
-def test_it_serves_where_torch_cannot_be_imported() -> None:
-    code = f"""
-import sys
-class Wall:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {{"torch", "transformers", "sentence_transformers", "onnx"}}:
-            raise ImportError("walled: " + name)
-sys.meta_path.insert(0, Wall())
-from pathlib import Path
-from models.modality import Item
-from models.onnx_encoder import OnnxEncoder
-encoder = OnnxEncoder.open(Path({str(FOLDER)!r}))
-rows = encoder.forward([encoder.decode(Item("text", "hello"))])
-print(rows.shape, any(n.startswith("models.training") for n in sys.modules))
-try:
-    import torch
-except ImportError as error:
-    print(error)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    assert done.stdout.splitlines() == ["(1, 384) False", "walled: torch"]
-
-
 def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
     # ONNX Runtime writes its queue of reports to the home folder before it sends them.
     script = (

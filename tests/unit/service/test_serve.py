@@ -1,6 +1,7 @@
 """What `semblance serve` does before it serves."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -24,12 +25,13 @@ def test_a_taken_port_is_told_with_the_way_out() -> None:
             listen(Settings(port=taken.getsockname()[1]))
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "semblance.example"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
 def test_beyond_loopback_keys_are_needed(host: str) -> None:
     with pytest.raises(SettingsInvalid, match="key"):
         check_host(Settings(host=host))
+    check_host(Settings(host=host, keys_file=Path("keys.json")))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_loopback_needs_none(host: str) -> None:
     check_host(Settings(host=host))

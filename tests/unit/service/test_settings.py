@@ -1,12 +1,9 @@
 """Settings come from the environment, wrong ones are named, unknown ones refused."""
 
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 
 from service.cli import main
-from service.commands.serve import check_host
 from service.settings import Settings, SettingsInvalid, read_settings
 
 
@@ -35,15 +32,3 @@ def test_every_setting_is_a_flag_that_help_explains() -> None:
     for name, field in Settings.model_fields.items():
         assert f"--{name.replace('_', '-')}" in shown
         assert field.description
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
-def test_loopback_needs_no_keys(host: str) -> None:
-    check_host(Settings(host=host))
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
-def test_beyond_loopback_needs_keys(host: str) -> None:
-    with pytest.raises(SettingsInvalid, match="key"):
-        check_host(Settings(host=host))
-    check_host(Settings(host=host, keys_file=Path("keys.json")))
