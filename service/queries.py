@@ -1,7 +1,8 @@
 """From items and vectors of a request to the unit rows that a gallery is asked with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,11 @@ from index.vectors import unit_rows
 from models.errors import InputError
 from models.modality import Item, Role
 from service.embedder import Embedder, ItemFailed
-from service.intake import Parsed, Vector, parse_item
+from service.intake import Parsed, Vector
 from service.lane import Lane
 from service.timings import Timings
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,10 @@ class Space:
     gallery: str
 
 
-def parse_all(values: Sequence[object], places: Sequence[str]) -> list[Parsed]:
-    """Parse items that stand or fall together.
+def parse_all(
+    values: Sequence[object], places: Sequence[str], parse: Callable[[object], P]
+) -> list[P]:
+    """Parse items that stand or fall together, each as ``parse`` does.
 
     Raises:
         ItemFailed: naming the first bad one.
@@ -42,7 +47,7 @@ def parse_all(values: Sequence[object], places: Sequence[str]) -> list[Parsed]:
     parsed = []
     for place, value in zip(places, values, strict=True):
         try:
-            parsed.append(parse_item(value))
+            parsed.append(parse(value))
         except InputError as error:
             raise ItemFailed(place, error) from error
     return parsed

@@ -8,16 +8,16 @@ import numpy as np
 from anyio.to_thread import run_sync
 
 from index.calibration import Calibration
-from index.decision import Decision, decide
+from index.decision import MARGIN, Decision, decide
 from index.errors import NotCalibrated, SpaceMismatch
 from index.gallery import Gallery
 from index.hits import Found, Hit
 from service.embedder import Embedder
+from service.intake import parse_item
 from service.ports import Encoder
 from service.queries import Rows, Space, check_space, parse_all, rows_of
 from service.timings import Timings
 
-MARGIN = 0.02
 ThresholdFrom = Literal["request", "calibration", "encoder"]
 
 
@@ -196,7 +196,7 @@ class Searcher:
             space = Space(gallery.space, gallery.dim, gallery.name)
         flat = [item for pair in pairs for item in pair]
         places = [f"pairs[{at // 2}][{at % 2}]" for at in range(len(flat))]
-        parsed = parse_all(flat, places)
+        parsed = parse_all(flat, places, parse_item)
         made = await rows_of(
             parsed, space, self._embedder, timings, places=places, role=None, lane=lane
         )
@@ -229,7 +229,7 @@ class Searcher:
     async def _rows(self, gallery: Gallery, question: Question, timings: Timings) -> Rows:
         space = Space(gallery.space, gallery.dim, gallery.name)
         check_space(question.claimed_space, space)
-        parsed = parse_all(question.items, question.places)
+        parsed = parse_all(question.items, question.places, parse_item)
         return await rows_of(
             parsed, space, self._embedder, timings, places=question.places, role="query"
         )

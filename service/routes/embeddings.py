@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from models.errors import InputError
 from models.modality import Item, modality_of_media_type
-from service.embedder import Embeddings, ItemFailed
+from service.embedder import Embeddings
 from service.errors import ContentUnsupported, RequestInvalid
 from service.intake import parse_embeddable, spread
 from service.numbers import check_dimensions, cut, spelled
+from service.queries import parse_all
 from service.replies import Json
 from service.reply_schemas import EmbeddingsReply
 from service.routing import PartsOf, TimingsOf, new_router
@@ -28,12 +28,7 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, timings: TimingsOf) ->
         raise RequestInvalid(f"input has {len(values)} items; send 1 to {limit} in one call")
     single = len(values) == 1 and (values[0] is asked.input or not isinstance(asked.input, list))
     places = ["input"] if single else [f"input[{at}]" for at in range(len(values))]
-    items = []
-    for place, value in zip(places, values, strict=True):
-        try:
-            items.append(parse_embeddable(value))
-        except InputError as error:
-            raise ItemFailed(place, error) from error
+    items = parse_all(values, places, parse_embeddable)
     check_dimensions(asked.dimensions, lane.encoder.dim)  # before the work, not after
     made = await parts.embedder.embed(
         lane, items, timings, places=places, role=asked.input_type, truncate=asked.truncate

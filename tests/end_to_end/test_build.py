@@ -95,6 +95,22 @@ def ran(*words: object, folder: Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def under_way(*words: object, server: Server, folder: Path) -> subprocess.Popen[str]:
+    """Start the command, and wait until the first exemplars of `many` stand."""
+    process = subprocess.Popen(
+        command(*words),
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not count_of(server, "many"):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    return process
+
+
 def many(folder: Path) -> Path:
     """A table that takes long enough to be killed over."""
     path = folder / "many.csv"
@@ -160,17 +176,7 @@ def test_a_killed_build_goes_on_where_it_was(
     server: Server, tmp_path: Path, blow: signal.Signals
 ) -> None:
     words = ("build", "many", many(tmp_path), "--model", "minilm", "--server", server.url)
-    process = subprocess.Popen(
-        command(*words),
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not count_of(server, "many"):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    process = under_way(*words, server=server, folder=tmp_path)
     process.send_signal(blow)
     _, err = process.communicate(timeout=30)
     if blow == signal.SIGINT:
@@ -193,17 +199,8 @@ def test_a_server_that_dies_stops_the_build_and_nothing_acknowledged_is_lost(
     source, data = many(tmp_path), tmp_path / "served"
     with Server(data) as server:
         words = ("build", "many", source, "--model", "minilm", "--server", server.url)
-        process = subprocess.Popen(
-            command(*words),
-            cwd=tmp_path,
-            env=environment(tmp_path),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        while not (stood := count_of(server, "many")):
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
+        process = under_way(*words, server=server, folder=tmp_path)
+        stood = count_of(server, "many")
         server.kill()
         _, err = process.communicate(timeout=60)
         assert process.returncode == 3, err
