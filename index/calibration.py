@@ -46,7 +46,9 @@ class Calibration:
         """Return the probability that a best hit of this score is right, in such a mix."""
         if self.slope is None or self.offset is None:
             return None
-        return 1.0 / (1.0 + math.exp(-(self.slope * score + self.offset)))
+        logit = self.slope * score + self.offset
+        # Labels that nearly touch make slopes of millions; e to the thousand is beyond a float.
+        return 0.5 * (1.0 + math.tanh(0.5 * logit))
 
     def stale(self, count: int) -> bool:
         """Return whether the gallery has grown or shrunk by more than a fifth since."""

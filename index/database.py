@@ -1,5 +1,6 @@
 """One SQLite file: its birth, its schema, its connections and its errors; the only door to apsw."""
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import TypeAlias
 import apsw
 
 from index.errors import StoreCorrupt, StoreNewer, StoreUnavailable
+
+log = logging.getLogger("semblance.store")
 
 Connection: TypeAlias = apsw.Connection
 
@@ -80,9 +83,10 @@ def translated(path: Path) -> Iterator[None]:
     except _DAMAGED as error:
         raise corrupt(path, str(error)) from error
     except _REFUSED as error:
+        log.error("the disk refused: %s: %s", path, error)
         raise StoreUnavailable(
-            f"the disk refused ({error}): nothing was acknowledged; see that {path.parent} "
-            "has room and is writable, then send it again"
+            "the disk refused: nothing was acknowledged; see that the data folder has room and is "
+            "writable (the log has the reason), then send it again"
         ) from error
 
 

@@ -105,6 +105,8 @@ class _Reader:
         if not isinstance(value, Mapping):
             raise FilterInvalid(f"{where}: a filter is an object, this is {_kind(value)}")
         parts: list[Filter] = []
+        if not value:
+            self._count(where)
         for key, operand in value.items():
             inside = f"{where}.{key}"
             if key in ("and", "or"):

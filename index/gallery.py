@@ -1,9 +1,7 @@
 """One gallery: what is enrolled is on disk before it is acknowledged, and found from then on."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,12 +17,12 @@ from index.errors import (
     GalleryFull,
     RowsInvalid,
     SeqAhead,
-    StoreUnavailable,
 )
 from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
 from index.filters import compile_sql, parse
-from index.hits import Found, Hit
-from index.published import MIN_SEQ_WAIT_SECONDS, Published
+from index.hits import Found
+from index.published import Published
+from index.reader import Reader
 from index.vectors import Rows, unit_rows
 from index.view import Page, View
 from index.writer import Writer
@@ -70,6 +68,7 @@ class Gallery:
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
         empty = View.of(Page.empty(row.dim), row.seq, None, self._backend)
         self._published = Published(row.name, empty)
+        self._reader = Reader(row, database, self._published)
 
     def load(self, connection: Connection) -> None:
         """Read what the store holds; called once, before anybody else knows of the gallery.
@@ -143,7 +142,7 @@ class Gallery:
 
     def unchanged(self, ids: Sequence[str], digests: Sequence[bytes]) -> list[bool]:
         """Tell which ids stand with exactly these digests, so that they need no enrolment."""
-        with self._reading() as (_, connection):
+        with self._reader.reading() as (_, connection):
             standing = store.digests(connection, self.number, filter(is_name, ids))
         return [standing.get(one) == digest for one, digest in zip(ids, digests, strict=True)]
 
@@ -164,8 +163,13 @@ class Gallery:
     def remove_where(self, filter: Mapping[str, Any]) -> tuple[int, int]:  # noqa: A002 - api.md's word
         """Remove the exemplars that match; return the seq and how many there were.
 
-        Raises: FilterInvalid.
+        Raises: FilterInvalid, also for a filter without a condition.
         """
+        if not filter:
+            raise FilterInvalid(
+                "filter: an empty one would remove every exemplar; name a condition, or delete "
+                "the gallery"
+            )
         condition = compile_sql(parse(filter))
 
         def work(connection: Connection) -> tuple[int, list[int]]:
@@ -183,7 +187,7 @@ class Gallery:
         Raises: ExemplarUnknown.
         """
         condition: store.Condition = ("id = ?", (id,)) if is_name(id) else ("0", ())
-        with self._reading() as (_, connection):
+        with self._reader.reading() as (_, connection):
             found = store.read(connection, self.number, condition, with_vector=with_vector, limit=1)
         if not found:
             raise ExemplarUnknown(f"gallery {self.name!r} has no exemplar {id!r}")
@@ -205,7 +209,7 @@ class Gallery:
         """
         where, bindings = store.EVERYTHING if filter is None else compile_sql(parse(filter))
         condition = (f"row > ? AND {where}", (_row_after(after), *bindings))
-        with self._reading() as (_, connection):
+        with self._reader.reading() as (_, connection):
             found = store.read(
                 connection, self.number, condition, with_vector=with_vector, limit=limit + 1
             )
@@ -237,17 +241,15 @@ class Gallery:
         condition = None if filter is None else compile_sql(parse(filter))
         if min_seq is not None:
             self._await(min_seq)
-        if condition is None and not with_payload:
-            view = self._published.seen()
-            hits = view.search(rows, k, None, threshold, group_by_label=group_by_label)
-        else:
-            with self._reading() as (view, connection):
-                allowed = None
-                if condition is not None:
-                    allowed = view.mask_of(store.rows_where(connection, self.number, condition))
-                hits = view.search(rows, k, allowed, threshold, group_by_label=group_by_label)
-                if with_payload:
-                    hits = _with_payloads(connection, hits)
+
+        view, hits = self._reader.search(
+            rows,
+            k,
+            condition,
+            threshold,
+            group_by_label=group_by_label,
+            with_payload=with_payload,
+        )
         return Found(view.seq, view.with_vectors(hits) if with_vector else hits)
 
     # Calibration
@@ -356,28 +358,6 @@ class Gallery:
                 f"min_seq {seq} was never acknowledged by gallery {self.name!r}, which stands at "
                 f"{reached}: send the seq that a write here returned"
             )
-
-    @contextmanager
-    def _reading(self) -> Iterator[tuple[View, Connection]]:
-        """Lend a read transaction together with the view of exactly the same seq."""
-        deadline = time.monotonic() + MIN_SEQ_WAIT_SECONDS
-        while time.monotonic() < deadline:
-            with self._database.reading() as connection:
-                seq = store.seq_of(connection, self.number)
-                if seq is None:
-                    raise self._published.gone()
-                # Between a commit and its publication lies a moment.
-                view = self._published.reached(seq)
-                if view.seq == seq:
-                    yield view, connection
-                    return
-            # A write was published since the transaction began: take the newer pair.
-        raise StoreUnavailable(f"gallery {self.name!r} is written to without pause: try again")
-
-
-def _with_payloads(connection: Connection, found: list[list[Hit]]) -> list[list[Hit]]:
-    payloads = store.payloads(connection, {hit.row for hits in found for hit in hits})
-    return [[replace(hit, payload=payloads[hit.row]) for hit in hits] for hits in found]
 
 
 def _row_after(cursor: str | None) -> int:

@@ -12,11 +12,12 @@ Kind = Literal["invalid_request_error", "not_found", "conflict", "overloaded", "
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How one class of error is told."""
+    """How one class of error is told; where its words are the operator's, callers are not told."""
 
     status: int
     kind: Kind
     code: str
+    told: bool = True
 
 
 TABLE: dict[type[Exception], Row] = {
@@ -37,9 +38,9 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.TooFewImpostors: Row(422, "invalid_request_error", "too_few_impostors"),
     index_errors.GalleryFull: Row(507, "overloaded", "gallery_full"),
     index_errors.StoreUnavailable: Row(503, "overloaded", "store_unavailable"),
-    index_errors.StoreCorrupt: Row(503, "internal", "store_corrupt"),
-    index_errors.StoreNewer: Row(503, "internal", "store_newer"),
-    index_errors.FolderLocked: Row(503, "internal", "folder_locked"),
+    index_errors.StoreCorrupt: Row(503, "internal", "store_corrupt", told=False),
+    index_errors.StoreNewer: Row(503, "internal", "store_newer", told=False),
+    index_errors.FolderLocked: Row(503, "internal", "folder_locked", told=False),
     service_errors.ModelUnknown: Row(404, "not_found", "model_not_found"),
     service_errors.RequestInvalid: Row(422, "invalid_request_error", "request_invalid"),
     service_errors.BodyMalformed: Row(400, "invalid_request_error", "json_invalid"),
@@ -50,7 +51,7 @@ TABLE: dict[type[Exception], Row] = {
     service_errors.LaneDead: Row(503, "overloaded", "lane_dead"),
     service_errors.EncodeFailed: Row(500, "internal", "encode_failed"),
 }
-INTERNAL = Row(500, "internal", "internal")
+INTERNAL = Row(500, "internal", "internal", told=False)
 BY_STATUS: dict[int, Row] = {  # what the web framework itself refuses
     404: Row(404, "not_found", "path_unknown"),
     405: Row(405, "invalid_request_error", "method_not_allowed"),

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from service.embedder import ItemFailed
-from service.problems import BY_STATUS, INTERNAL, Row, problem, retry_after_seconds, row_of
+from service.problems import BY_STATUS, Row, problem, retry_after_seconds, row_of
 
 log = logging.getLogger("semblance.problem")
 _WORDS = {"extra_forbidden": "unknown field", "missing": "required field is missing"}
@@ -47,8 +47,8 @@ def refuse_error(error: Exception, *, request_id: str) -> Json:
     else:
         message = str(error)
     row = row_of(error)
-    if row is INTERNAL:
-        log.error("unplanned error in request %s", request_id, exc_info=error)
+    if not row.told:
+        log.error("%s in request %s", row.code, request_id, exc_info=error)
         message = "the service failed on this request; its log has the reason by request id"
     seconds = retry_after_seconds(error)
     headers = {} if seconds is None else {"retry-after": str(seconds)}

@@ -157,3 +157,21 @@ def test_platt_stays_finite_on_separated_scores_and_refuses_a_falling_line():
     assert 1 / (1 + math.exp(-(slope * 0.9 + offset))) == pytest.approx(31 / 32, abs=1e-4)
     assert 1 / (1 + math.exp(-(slope * 0.1 + offset))) == pytest.approx(1 / 32, abs=1e-4)
     assert platt(low, high) is None
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(4.7e6, -2.3e6), (1e300, 0.0)])
+def test_a_probability_is_one_however_steep_the_curve(slope, offset):
+    steep = Calibration(
+        space="s",
+        threshold=0.5,
+        false_accept_rate=0.01,
+        far_upper=0.03,
+        impostors=100,
+        genuine=100,
+        true_accept_rate=1.0,
+        slope=slope,
+        offset=offset,
+        seq=1,
+        count=100,
+    )
+    assert [steep.probability_of(score) for score in (-1.0, 1.0)] == [0.0, 1.0]

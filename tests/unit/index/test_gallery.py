@@ -19,6 +19,7 @@ from index.errors import (
 )
 from index.exemplar import Exemplar
 from index.galleries import Galleries
+from index.view import View
 
 
 @pytest.fixture
@@ -266,7 +267,7 @@ def test_a_deleted_gallery_answers_nothing_more(galleries, gallery, people):
         gallery.calibration,
         lambda: gallery.enrol(people),
         lambda: gallery.remove(["e1"]),
-        lambda: gallery.remove_where({}),
+        lambda: gallery.remove_where({"label": "L1"}),
         lambda: gallery.read("e1"),
         lambda: gallery.page(limit=1),
         lambda: gallery.search([people[0].vector], 1),
@@ -346,6 +347,64 @@ def test_filters_and_payloads_agree_with_the_view_under_writes(gallery, people):
     stop.set()
     writer.join()
     assert failures == []
+
+
+def test_a_hit_that_goes_before_its_payload_is_read_is_looked_for_again(
+    gallery, people, monkeypatch
+):
+    gallery.enrol(people)
+    search = View.search
+    rounds = []
+
+    def search_and_lose_the_hit(view, *args, **kwargs):
+        found = search(view, *args, **kwargs)
+        if not rounds:
+            gallery.remove([found[0][0].id])
+        rounds.append(found[0][0].id)
+        return found
+
+    monkeypatch.setattr(View, "search", search_and_lose_the_hit)
+    found = gallery.search([people[0].vector], 1, with_payload=True)
+    assert rounds[0] == "e0"
+    assert found.hits[0][0].id == rounds[1] != "e0"
+    assert found.seq == 2
+    assert found.hits[0][0].payload is not None
+
+
+def test_searches_under_way_leave_the_store_to_others(gallery, people, monkeypatch):
+    """More searches than there are connections, all within their scan, and a read by id."""
+    gallery.enrol(people)
+    search = View.search
+    scanning, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(view, *args, **kwargs):
+        scanning.release()
+        assert go_on.wait(20)
+        return search(view, *args, **kwargs)
+
+    monkeypatch.setattr(View, "search", slow)
+    asked = {"filter": {"label": "L1"}, "with_payload": True}
+    threads = [
+        threading.Thread(target=gallery.search, args=([people[0].vector], 1), kwargs=asked)
+        for _ in range(12)
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert scanning.acquire(timeout=20)
+    started = time.monotonic()
+    assert gallery.read("e1").id == "e1"
+    assert time.monotonic() - started < 5
+    go_on.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_an_empty_filter_removes_nothing(gallery, people):
+    gallery.enrol(people)
+    with pytest.raises(FilterInvalid, match="every exemplar"):
+        gallery.remove_where({})
+    assert gallery.state().count == len(people)
 
 
 def test_after_close_writes_are_refused(galleries, gallery, people):
