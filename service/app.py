@@ -1,7 +1,9 @@
 """The application: routes, the edge around them, and the parts' lifetime; no globals."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -11,12 +13,22 @@ from service.parts import Parts
 from service.routing import found_routers
 
 
-def create_app(parts: Parts) -> FastAPI:
-    """Make the application around running parts; it closes them when it ends."""
+def create_app(
+    parts: Parts, beside: Callable[[], Coroutine[Any, Any, None]] | None = None
+) -> FastAPI:
+    """Make the application around running parts; it closes them when it ends.
+
+    Args:
+        beside: what runs while the application does, and ends before the parts are closed.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        task = None if beside is None else asyncio.create_task(beside())
         yield
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
         parts.close()
 
     app = FastAPI(

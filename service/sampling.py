@@ -1,5 +1,6 @@
 """The sample galleries: built once for a data folder, remembered in a small file beside them."""
 
+import asyncio
 import hashlib
 import importlib
 import json
@@ -9,13 +10,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from models.manifest import MANIFEST_NAME
 from service import samples
 from service.builder import Rejects, Tally, build
 from service.client import CallFailed, Client
 from service.settings import Settings
 from service.sources import Source, SourceRow
-
-CONFLICT = 409
 
 
 def found_samples() -> list[ModuleType]:
@@ -30,8 +30,12 @@ def missing(settings: Settings) -> list[ModuleType]:
     One that its user has deleted since stays deleted: it was built, and that is remembered.
     """
     built = _remembered(settings)
-    wanted = (s for s in found_samples() if (settings.bundles_dir / s.MODEL).is_dir())
-    return [sample for sample in wanted if built.get(sample.NAME) != _version(sample, settings)]
+    wanted = (s for s in found_samples() if _manifest(s, settings).is_file())
+    return [
+        sample
+        for sample in wanted
+        if built.get(sample.NAME, {}).get("version") != _version(sample, settings)
+    ]
 
 
 async def build_sample(
@@ -41,22 +45,22 @@ async def build_sample(
     on_progress: Callable[[Tally, int], None],
     *,
     calls_at_once: int = 2,
-) -> Tally:
+) -> Tally | None:
     """Build one sample gallery and remember it; a half-built one is completed.
+
+    Returns:
+        What was done; None where the user has a gallery of that name, which is left as it is.
 
     Raises:
         CallFailed: the service refused.
+        OSError, subprocess.SubprocessError: the sample's rows cannot be made here.
     """
-    body = {"model": sample.MODEL}
-    try:
-        await client.gallery("PUT", sample.NAME, "", body)
-    except CallFailed as error:
-        if error.status != CONFLICT:
-            raise
-        # It is ours and only a sample, and it was made by another encoder: make it anew.
-        await client.gallery("DELETE", sample.NAME)
-        await client.gallery("PUT", sample.NAME, "", body)
-    exemplars = list(sample.rows())
+    made_at = await _created(client, sample, settings)
+    if made_at is None:
+        _remember(settings, sample, _version(sample, settings), None)
+        return None
+    _remember(settings, sample, None, made_at)
+    exemplars = await asyncio.to_thread(lambda: list(sample.rows()))
     source = Source(_numbered(exemplars), len(exemplars))
     rejects = Rejects(settings.data_dir / f"sample-{sample.NAME}.rejected.jsonl")
     tally = await build(
@@ -67,8 +71,27 @@ async def build_sample(
         lambda so_far: on_progress(so_far, len(exemplars)),
         calls_at_once=calls_at_once,
     )
-    _remember(settings, sample)
+    _remember(settings, sample, _version(sample, settings), made_at)
     return tally
+
+
+async def _created(client: Client, sample: ModuleType, settings: Settings) -> str | None:
+    """Make the gallery, or find the one made earlier; tell when it was made, None if not by us."""
+    try:
+        standing = await client.gallery("GET", sample.NAME)
+    except CallFailed as error:
+        if error.code != "gallery_unknown":
+            raise
+    else:
+        ours = _remembered(settings).get(sample.NAME, {}).get("made_at")
+        if standing["created_at"] != ours:
+            return None
+        model = await client.call("GET", f"/v1/models/{sample.MODEL}")
+        if standing["space"] == model["space"]:
+            return str(ours)
+        await client.gallery("DELETE", sample.NAME)  # ours, and of another encoder
+    made = await client.gallery("PUT", sample.NAME, "", {"model": sample.MODEL})
+    return str(made["created_at"])
 
 
 def _numbered(exemplars: list[dict[str, Any]]) -> Iterator[SourceRow]:
@@ -76,8 +99,12 @@ def _numbered(exemplars: list[dict[str, Any]]) -> Iterator[SourceRow]:
         yield SourceRow(f"row {number}", number, exemplar)
 
 
+def _manifest(sample: ModuleType, settings: Settings) -> Path:
+    return Path(settings.bundles_dir / sample.MODEL / MANIFEST_NAME)
+
+
 def _version(sample: ModuleType, settings: Settings) -> str:
-    manifest = (settings.bundles_dir / sample.MODEL / "manifest.json").read_bytes()
+    manifest = _manifest(sample, settings).read_bytes()
     return f"{sample.VERSION} {hashlib.sha256(manifest).hexdigest()[:16]}"
 
 
@@ -85,16 +112,19 @@ def _memory(settings: Settings) -> Path:
     return settings.data_dir / "samples.json"
 
 
-def _remembered(settings: Settings) -> dict[str, str]:
+def _remembered(settings: Settings) -> dict[str, dict[str, str | None]]:
     try:
         built = json.loads(_memory(settings).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return built if isinstance(built, dict) else {}
+    return {name: one for name, one in built.items() if isinstance(one, dict)}
 
 
-def _remember(settings: Settings, sample: ModuleType) -> None:
-    built = _remembered(settings) | {sample.NAME: _version(sample, settings)}
+def _remember(
+    settings: Settings, sample: ModuleType, version: str | None, made_at: str | None
+) -> None:
+    """Note which version stands (None: not whole yet), in the gallery that was made when."""
+    built = _remembered(settings) | {sample.NAME: {"version": version, "made_at": made_at}}
     aside = _memory(settings).with_suffix(".new")
     aside.write_text(json.dumps(built, indent=2), "utf-8")
     aside.replace(_memory(settings))

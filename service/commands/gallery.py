@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
+from subprocess import SubprocessError
 from types import ModuleType
 from typing import Any
 
@@ -144,26 +145,33 @@ async def create(client: Client, name: str, options: dict[str, Any]) -> None:
 @command.command("samples")
 @click.pass_context
 def samples(ctx: click.Context) -> None:
-    """Build the sample galleries that the data folder has not."""
+    """Build the sample galleries that the data folder has not (none where SEMBLANCE_SAMPLES=0)."""
     from service.sampling import missing  # noqa: PLC0415 - for this command only
 
     try:
-        wanted = missing(read_settings())
+        settings = read_settings()
     except SettingsInvalid as error:
         raise click.UsageError(str(error)) from error
+    wanted = missing(settings) if settings.samples else []
     if wanted:  # else nothing is opened: `make run` passes here at every start
         ctx.invoke(build_samples, wanted=wanted)
 
 
 @with_client
 async def build_samples(client: Client, wanted: list[ModuleType]) -> None:
-    """Build sample galleries one after the other."""
+    """Build sample galleries one after the other; one that cannot be made is told and left out."""
     from service.progress import progress_bar  # noqa: PLC0415 - as above
     from service.sampling import build_sample  # noqa: PLC0415
 
     for sample in wanted:
-        with progress_bar(f"sample gallery {sample.NAME}", None) as update:
-            await build_sample(client, sample, read_settings(), update)
+        try:
+            with progress_bar(f"sample gallery {sample.NAME}", None) as update:
+                tally = await build_sample(client, sample, read_settings(), update)
+        except (OSError, SubprocessError) as error:
+            click.echo(f"sample gallery {sample.NAME} was not built: {error}", err=True)
+            continue
+        if tally is None:
+            click.echo(f"gallery {sample.NAME} is your own: no sample of that name", err=True)
 
 
 @command.command("list")

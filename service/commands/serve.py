@@ -4,10 +4,11 @@ import asyncio
 import ipaddress
 import logging
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from subprocess import SubprocessError
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ import click
 from service.settings import Settings, SettingsInvalid, read_settings
 
 log = logging.getLogger("semblance.serve")
+BACKLOG = 2048  # connections that wait to be accepted; uvicorn's own default
 
 
 def setting_flags(function: Callable[..., None]) -> Callable[..., None]:
@@ -100,6 +102,7 @@ def listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)  # from here on callers wait, and are not refused
     except OSError as error:
         listener.close()
         raise OSError(
@@ -115,28 +118,20 @@ async def serve(parts: Any, listener: socket.socket) -> None:
 
     from service.app import create_app  # noqa: PLC0415
 
+    samples = partial(build_missing, parts) if parts.settings.samples else None
     config = uvicorn.Config(
-        create_app(parts),
+        create_app(parts, beside=samples),
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=20,
     )
-    server = uvicorn.Server(config)
-    building = asyncio.create_task(build_missing(parts)) if parts.settings.samples else None
     host, port = listener.getsockname()[:2]
     models = ", ".join(sorted(parts.embedder.lanes))
     galleries = ", ".join(state.name for state in parts.galleries.states()) or "none yet"
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     click.echo(f"Semblance answers at {url}  (models: {models}; galleries: {galleries})", err=True)
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        if building is not None:
-            building.cancel()
-            with suppress(asyncio.CancelledError):
-                await building
-        sys.stderr.flush()
+    await uvicorn.Server(config).serve(sockets=[listener])
 
 
 async def build_missing(parts: Any) -> None:
@@ -158,7 +153,10 @@ async def build_missing(parts: Any) -> None:
                 tally = await build_sample(
                     Client(http), sample, parts.settings, lambda *_: None, calls_at_once=1
                 )
-            except CallFailed as error:
-                log.warning("sample gallery %s was not built: %s", sample.NAME, error)
+            except (CallFailed, OSError, SubprocessError):
+                log.exception("sample gallery %s was not built", sample.NAME)
+                continue
+            if tally is None:
+                log.info("gallery %s is its user's own: no sample of that name", sample.NAME)
             else:
                 log.info("sample gallery %s holds %d more", sample.NAME, tally.enrolled)

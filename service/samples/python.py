@@ -39,7 +39,8 @@ def rows() -> Iterator[dict[str, Any]]:
 
     The library is imported in a process of its own, so that nothing it does at import stays here.
     """
-    command = [sys.executable, "-W", "ignore", "-m", __name__]
+    # -P: a file of the current folder must not pass for one of the library.
+    command = [sys.executable, "-P", "-W", "ignore", "-m", __name__]
     done = subprocess.run(  # noqa: S603 - our own module, no input
         command, capture_output=True, text=True, timeout=SECONDS_MAX, check=True
     )

@@ -1,0 +1,89 @@
+"""Sample galleries are built once, and never in place of a gallery that is the user's own."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from service.client import Client
+from service.samples import python as sample
+from service.sampling import build_sample, missing
+from tests.builders import calling, running
+from tests.fakes import FakeEncoder
+
+ROWS = [{"id": f"f{n}", "label": f"f{n}", "item": f"does {n}", "payload": {}} for n in range(5)]
+
+
+@pytest.fixture(autouse=True)
+def rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def made() -> Iterator[dict[str, Any]]:
+        yield from ROWS
+
+    monkeypatch.setattr(sample, "rows", made)
+
+
+def built(folder: Path, encoder: FakeEncoder, before: Any = None) -> tuple[Any, list[ModuleType]]:
+    """Build what is missing with this encoder; return the gallery's state and what is missing."""
+
+    async def played() -> tuple[Any, list[ModuleType]]:
+        with running(folder, [encoder]) as parts:
+            async with calling(parts) as http:
+                client = Client(http)
+                if before is not None:
+                    await before(client)
+                for one in missing(parts.settings):
+                    await build_sample(client, one, parts.settings, lambda *_: None)
+                left = missing(parts.settings)
+                states = (await client.call("GET", "/v1/galleries"))["galleries"]
+                return {state["name"]: state for state in states}, left
+
+    return asyncio.run(played())
+
+
+def test_it_is_built_once_and_stays_deleted(tmp_path: Path) -> None:
+    states, left = built(tmp_path, FakeEncoder("minilm"))
+    assert (states["python"]["count"], left) == (len(ROWS), [])
+
+    async def delete(client: Client) -> None:
+        await client.gallery("DELETE", "python")
+
+    states, left = built(tmp_path, FakeEncoder("minilm"), before=delete)
+    assert (states, left) == ({}, [])
+
+
+def test_a_gallery_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
+    async def own(client: Client) -> None:
+        await client.gallery("PUT", "python", "", {"space": "ours", "dim": 2})
+        exemplars = [{"id": "mine", "item": {"vector": [1, 0]}}]
+        await client.gallery("POST", "python", "/exemplars", {"exemplars": exemplars})
+
+    states, left = built(tmp_path, FakeEncoder("minilm"), before=own)
+    assert (states["python"]["space"], states["python"]["count"]) == ("ours", 1)
+    assert left == []
+
+
+def test_a_new_version_is_built_anew_with_its_own_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built(tmp_path, FakeEncoder("minilm"))
+    monkeypatch.setattr(sample, "VERSION", "another")
+    states, left = built(tmp_path, FakeEncoder("minilm", space="another-space"))
+    assert (states["python"]["space"], states["python"]["count"]) == ("another-space", len(ROWS))
+    assert left == []
+
+
+def test_one_that_was_left_half_built_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> Iterator[dict[str, Any]]:
+        raise OSError("no process could be started")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sample, "rows", broken)
+        with pytest.raises(OSError, match="no process"):
+            built(tmp_path, FakeEncoder("minilm"))
+    states, left = built(tmp_path, FakeEncoder("minilm"))
+    assert (states["python"]["count"], left) == (len(ROWS), [])
