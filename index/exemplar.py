@@ -75,9 +75,7 @@ def entries(exemplars: Sequence[Exemplar], rows: Rows) -> list[Entry]:
         seen.add(one.id)
         if one.label is not None:
             check_name(one.label, f"{where}.label")
-        payload = _json(one.payload, f"{where}.payload")
-        if payload is not None:
-            _check_payload(payload, one.payload, f"{where}.payload")
+        payload = payload_json(one.payload, f"{where}.payload")
         item = _json(one.item, f"{where}.item")
         written.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes()))
     return written
@@ -121,6 +119,24 @@ def is_name(name: object) -> bool:
     return True
 
 
+def payload_json(payload: Mapping[str, Any] | None, where: str) -> str | None:
+    """Write a payload as JSON.
+
+    Raises: RowsInvalid, for what is not JSON, too long or nested too deep.
+    """
+    text = _json(payload, where)
+    if text is None:
+        return None
+    size = len(text.encode())
+    if size > PAYLOAD_BYTES_MAX:
+        raise RowsInvalid(f"{where} has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
+    # Counting brackets bounds the depth at no cost; only the suspicious are walked.
+    suspicious = text.count("{") + text.count("[") > PAYLOAD_DEPTH_MAX
+    if suspicious and _deeper(payload, PAYLOAD_DEPTH_MAX):
+        raise RowsInvalid(f"{where} is nested deeper than {PAYLOAD_DEPTH_MAX}: flatten it")
+    return text
+
+
 def _json(value: Mapping[str, Any] | None, where: str) -> str | None:
     if value is None:
         return None
@@ -132,16 +148,6 @@ def _json(value: Mapping[str, Any] | None, where: str) -> str | None:
     except (TypeError, ValueError, RecursionError) as error:
         raise RowsInvalid(f"{where} is not JSON: {error}") from None
     return text
-
-
-def _check_payload(text: str, payload: Any, where: str) -> None:
-    size = len(text.encode())
-    if size > PAYLOAD_BYTES_MAX:
-        raise RowsInvalid(f"{where} has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
-    # Counting brackets bounds the depth at no cost; only the suspicious are walked.
-    suspicious = text.count("{") + text.count("[") > PAYLOAD_DEPTH_MAX
-    if suspicious and _deeper(payload, PAYLOAD_DEPTH_MAX):
-        raise RowsInvalid(f"{where} is nested deeper than {PAYLOAD_DEPTH_MAX}: flatten it")
 
 
 def _deeper(value: Any, levels: int) -> bool:

@@ -89,14 +89,17 @@ class Galleries:
                 )
             return replace(wanted, gallery=store.add_gallery(connection, wanted)), True
 
+        made: list[Gallery] = []  # read off `_galleries` later, it could be deleted by then
+
         def publish(answer: tuple[store.GalleryRow, bool]) -> None:
             row, created = answer
             if created:
                 fresh = Gallery(row, self._database, self._writer, self._rows_max)
                 self._galleries = {**self._galleries, name: fresh}
+            made.append(self._galleries[name])
 
         _, created = self._writer.write(work, publish)
-        return self.get(name), created
+        return made[0], created
 
     def get(self, name: str) -> Gallery:
         """Return the gallery of this name.

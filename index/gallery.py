@@ -231,7 +231,7 @@ class Gallery:
     ) -> Found:
         """Return the best k exemplars of each query (q, d), or of each of the best k labels.
 
-        `threshold` leaves out what scores less. `min_seq` waits for that write to be seen.
+        `threshold` leaves out what scores less. `min_seq` is a write that must be seen.
 
         Raises: RowsInvalid, FilterInvalid, SeqAhead.
         """
@@ -239,9 +239,12 @@ class Gallery:
             raise RowsInvalid(f"k is {k}: ask for 1 or more hits")
         rows = unit_rows(queries, self.dim)
         condition = None if filter is None else compile_sql(parse(filter))
-        if min_seq is not None:
-            self._await(min_seq)
-
+        if min_seq is not None and min_seq > self.seq:
+            # What was acknowledged is seen already: nobody need wait for it.
+            raise SeqAhead(
+                f"min_seq {min_seq} was never acknowledged by gallery {self.name!r}, which stands "
+                f"at {self.seq}: send the seq that a write here returned"
+            )
         view, hits = self._reader.search(
             rows,
             k,
@@ -346,18 +349,6 @@ class Gallery:
             if alive is not None:
                 alive = np.append(alive, np.ones(len(rows), np.bool_))
         self._published.swap(View.of(page, seq, alive, self._backend))
-
-    def _await(self, seq: int) -> None:
-        """Wait until the view has reached a seq.
-
-        Raises: SeqAhead.
-        """
-        reached = self._published.reached(seq).seq
-        if reached < seq:
-            raise SeqAhead(
-                f"min_seq {seq} was never acknowledged by gallery {self.name!r}, which stands at "
-                f"{reached}: send the seq that a write here returned"
-            )
 
 
 def _row_after(cursor: str | None) -> int:

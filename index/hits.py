@@ -43,12 +43,18 @@ def exact_scores(rows: Rows, positions: Positions, query: Rows) -> Scores:
     score depends on the two rows alone: not on the batch, the backend, the block of BLAS or the
     thread count.
     """
-    wide = query.astype(np.float64)
     scores = np.empty(len(positions), np.float32)
     for start in range(0, len(positions), _SLICE_ROWS):
         part = slice(start, start + _SLICE_ROWS)
-        scores[part] = (rows[positions[part]].astype(np.float64) * wide).sum(axis=1)
-    return np.clip(scores, -1.0, 1.0)
+        scores[part] = pair_scores(rows[positions[part]], query)
+    return scores
+
+
+def pair_scores(left: Rows, right: Rows) -> Scores:
+    """Score rows (n, d) with as many others, or with one (d,), in the way of `exact_scores`."""
+    products = left.astype(np.float64) * right.astype(np.float64)
+    scores: Scores = products.sum(axis=1).astype(np.float32)
+    return scores.clip(-1.0, 1.0)
 
 
 def rounding_slack(dim: int) -> float:

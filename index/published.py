@@ -5,7 +5,7 @@ import threading
 from index.errors import GalleryUnknown
 from index.view import View
 
-MIN_SEQ_WAIT_SECONDS = 2.0
+PUBLICATION_SECONDS_MAX = 2.0
 
 
 class Published:
@@ -32,7 +32,7 @@ class Published:
         if view.seq < seq:
             with self._swapped:
                 self._swapped.wait_for(
-                    lambda: self._view is None or self._view.seq >= seq, MIN_SEQ_WAIT_SECONDS
+                    lambda: self._view is None or self._view.seq >= seq, PUBLICATION_SECONDS_MAX
                 )
             view = self.seen()
         return view

@@ -9,7 +9,7 @@ from index import store
 from index.database import Connection, Database
 from index.errors import StoreUnavailable
 from index.hits import Hit, Mask
-from index.published import MIN_SEQ_WAIT_SECONDS, Published
+from index.published import PUBLICATION_SECONDS_MAX, Published
 from index.vectors import Rows
 from index.view import View
 
@@ -27,7 +27,7 @@ class Reader:
     @contextmanager
     def reading(self) -> Iterator[tuple[View, Connection]]:
         """Lend a read transaction together with the view of exactly the same seq."""
-        deadline = time.monotonic() + MIN_SEQ_WAIT_SECONDS
+        deadline = time.monotonic() + PUBLICATION_SECONDS_MAX
         while time.monotonic() < deadline:
             with self._database.reading() as connection:
                 seq = store.seq_of(connection, self._number)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from service import replies
 from service.edge import Edge
@@ -31,7 +32,11 @@ def create_app(
             await asyncio.wait([task])
         parts.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(
+        docs_url="/docs",
+        redoc_url=None,
+        static_url="/docs/static",
+        favicon_url="data:,",
         title="Semblance",
         summary="Embeds what you send it, and tells you what it is, what it is like, or that it "
         "does not know.",

@@ -1,24 +1,29 @@
 """Around every request: its id, its key, its bounded body, its time, its last-resort answer."""
 
+import asyncio
 import logging
+from collections.abc import Awaitable
 from time import perf_counter
-from typing import Any
 from uuid import uuid4
 
-import orjson
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import BodyMalformed, BodyTooLarge, ContentUnsupported, KeyRefused
+from service.errors import BodyTooLarge, Draining, KeyRefused
 from service.keys import Keys
 from service.metrics import Metrics
 from service.replies import refuse_error
 from service.timings import Timings
 
 log = logging.getLogger("semblance.access")
-OPEN_PATHS = ("/livez", "/readyz")  # probes carry no key
+# Probes carry no key, nor does a browser that shows the pages of the surface.
+OPEN_PATHS = ("/livez", "/readyz", "/docs", "/openapi.json")
+OPEN_FOLDER = "/docs/"
+CLIENT_GONE = 499  # as proxies count a request whose caller left; nobody is sent it
+
+
+class ClientGone(Exception):
+    """The caller closed the connection before it had its answer."""
 
 
 class Edge:
@@ -62,7 +67,14 @@ class Edge:
         try:
             self._check_key(scope, headers)
             body = await self._read(headers, receive)
-            await self._app(scope, replay(body, receive), sending)
+            await unless_gone(self._app(scope, replay(body, receive), sending), receive)
+        except ClientGone:
+            status = status or CLIENT_GONE
+        except asyncio.CancelledError:  # the time that open requests get at a stop is over
+            if status:
+                raise
+            stopping = Draining("the service is stopping; send it again in a moment")
+            await refuse_error(stopping, request_id=request_id)(scope, receive, sending)
         except Exception as error:
             if status:
                 log.exception("request %s failed while its reply was being sent", request_id)
@@ -72,7 +84,8 @@ class Edge:
             self._record(scope, status, perf_counter() - started, request_id, timings)
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
-        if self._keys is None or scope["path"] in OPEN_PATHS:
+        path = scope["path"]
+        if self._keys is None or path in OPEN_PATHS or path.startswith(OPEN_FOLDER):
             return
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or self._keys.name_of(token.strip()) is None:
@@ -87,7 +100,7 @@ class Edge:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return b"".join(parts)
+                raise ClientGone
             part = message.get("body", b"")
             size += len(part)
             if size > self._body_bytes_max:
@@ -115,6 +128,31 @@ class Edge:
         log.info("request", extra={"fields": fields})
 
 
+async def unless_gone(work: Awaitable[None], receive: Receive) -> None:
+    """Do the work of a request whose body has been read; end it when the caller goes.
+
+    Raises:
+        ClientGone: the caller went first.
+    """
+    task = asyncio.ensure_future(work)
+    # After the body, the next thing to be received is that the caller has gone.
+    gone = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone
+        task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def replay(body: bytes, receive: Receive) -> Receive:
     """Give the application a body that has been read already, then what comes after it."""
     given = False
@@ -138,54 +176,3 @@ def clean_id(given: str | None) -> str:
     if given and len(given) <= 128 and given.isascii() and given.isprintable():
         return given
     return uuid4().hex
-
-
-class StrictRequest(Request):
-    """Reads JSON strictly: no NaN, no lone surrogates, bounded depth."""
-
-    async def json(self) -> Any:
-        """Parse the body.
-
-        Raises:
-            BodyMalformed: naming the offset.
-        """
-        if not hasattr(self, "_json"):
-            try:
-                self._json = orjson.loads(await self.body())
-            except orjson.JSONDecodeError as error:
-                raise BodyMalformed(f"the body is not valid JSON: {error}") from None
-        return self._json
-
-
-class StrictRoute(APIRoute):
-    """A route whose JSON body is read strictly, and that says so when it is no JSON."""
-
-    def get_route_handler(self) -> Any:
-        """Wrap FastAPI's own handler."""
-        handler = super().get_route_handler()
-
-        async def strict(request: Request) -> Response:
-            if self.body_field is not None:
-                kind = request.headers.get("content-type")
-                if kind is None:  # curl --data-binary with an emptied header, and old clients
-                    headers = [*request.scope["headers"], (b"content-type", b"application/json")]
-                    request.scope["headers"] = headers
-                elif not _is_json(kind):
-                    raise ContentUnsupported(
-                        f"content-type {kind!r} is not read here; "
-                        "send `content-type: application/json`"
-                    )
-            request = StrictRequest(request.scope, request.receive)
-            if self.body_field is not None and await request.body():
-                await request.json()  # here, because FastAPI would hide why it failed
-            response: Response = await handler(request)
-            return response
-
-        return strict
-
-
-def _is_json(kind: str) -> bool:
-    media = kind.split(";", maxsplit=1)[0].strip().lower()
-    return media == "application/json" or (
-        media.startswith("application/") and media.endswith("+json")
-    )

@@ -1,7 +1,7 @@
 """Enrolment as a use case: good exemplars stand, bad ones are named, known ones cost nothing."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,15 +9,17 @@ import orjson
 from anyio.to_thread import run_sync
 from pydantic import ValidationError
 
-from index.errors import RowsInvalid
-from index.exemplar import Exemplar, check_name
+from index.errors import RowsInvalid, SpaceMismatch
+from index.exemplar import Exemplar, check_name, payload_json
 from index.gallery import Gallery
 from models.errors import InputError, ItemTooLarge
-from service.embedder import Embedder, ItemFailed
+from models.modality import Item
+from service.embedder import Embedder
+from service.errors import ExemplarInvalid, ExemplarRepeated, LaneDead
 from service.intake import Parsed, Vector, parse_item
-from service.lane import Embedded, Outcome
+from service.lane import Embedded
 from service.problems import row_of
-from service.queries import gated
+from service.queries import Row, gated
 from service.replies import first_complaint
 from service.schemas import ExemplarIn
 from service.timings import Timings
@@ -31,7 +33,7 @@ class Candidate:
     id: str
     label: str | None
     payload: dict[str, Any] | None
-    item: Parsed
+    item: Item | Row
     kept: dict[str, Any] | None  # the item as it came, kept so that it can be embedded again
     digest: bytes
 
@@ -77,7 +79,7 @@ class Enroller:
         """
         failed: list[Failure] = []
         with timings.stage("decode"):
-            candidates = await run_sync(self._parse, raw, failed)
+            candidates = await run_sync(self._parse, raw, gallery.dim, failed)
         known = await run_sync(
             gallery.unchanged, [c.id for c in candidates], [c.digest for c in candidates]
         )
@@ -95,65 +97,83 @@ class Enroller:
             if exemplars:
                 seq = await run_sync(gallery.enrol, exemplars)
             else:
-                seq = gallery.state().seq
+                seq = gallery.seq
         unchanged = len(candidates) - len(fresh)
         failed.sort(key=lambda failure: failure.position)
         return Enrolled(seq, unchanged + len(exemplars), unchanged, truncated, failed)
 
-    def _parse(self, raw: Sequence[object], failed: list[Failure]) -> list[Candidate]:
+    def _parse(self, raw: Sequence[object], dim: int, failed: list[Failure]) -> list[Candidate]:
         candidates: list[Candidate] = []
         seen: dict[str, int] = {}
         for position, value in enumerate(raw):
             try:
-                candidate = self._candidate(position, value)
-            except (ValidationError, InputError, RowsInvalid) as error:
+                candidate = self._candidate(position, value, dim)
+                first = seen.setdefault(candidate.id, position)
+                if first != position:
+                    raise ExemplarRepeated(
+                        f"id {candidate.id!r} stands at position {first} of this call already"
+                    )
+            except (ExemplarInvalid, ExemplarRepeated, InputError, RowsInvalid) as error:
                 failed.append(_failure(position, _id_of(value), error))
-                continue
-            first = seen.setdefault(candidate.id, position)
-            if first != position:
-                message = f"id {candidate.id!r} stands at position {first} of this call already"
-                failed.append(Failure(position, candidate.id, "id_repeated", message))
             else:
                 candidates.append(candidate)
         return candidates
 
-    def _candidate(self, position: int, value: object) -> Candidate:
-        one = ExemplarIn.model_validate(value)
+    def _candidate(self, position: int, value: object, dim: int) -> Candidate:
+        try:
+            one = ExemplarIn.model_validate(value)
+        except ValidationError as error:
+            complaints = error.errors(include_url=False, include_input=False)
+            raise ExemplarInvalid(first_complaint(complaints)[1]) from None
         check_name(one.id, "id")
         if one.label is not None:
             check_name(one.label, "label")
-        payload = b"" if one.payload is None else orjson.dumps(one.payload)
-        if len(payload) > self._payload_bytes_max:
+        size = len((payload_json(one.payload, "payload") or "").encode())
+        if size > self._payload_bytes_max:
             raise ItemTooLarge(
-                f"payload has {len(payload)} bytes as JSON; the limit is {self._payload_bytes_max} "
+                f"payload has {size} bytes as JSON; the limit is {self._payload_bytes_max} "
                 "(SEMBLANCE_PAYLOAD_BYTES_MAX)"
             )
         item = parse_item(one.item)
-        kept = None
-        if not isinstance(item, Vector):
-            kept = {"text": one.item} if isinstance(one.item, str) else dict(one.item)
-        return Candidate(position, one.id, one.label, one.payload, item, kept, digest_of(one, item))
+        if isinstance(item, Vector):
+            row, digest = gated(item, dim), digest_of(one, item)
+            return Candidate(position, one.id, one.label, one.payload, row, None, digest)
+        kept = {"text": one.item} if isinstance(one.item, str) else dict(one.item)
+        digest = digest_of(one, item)
+        return Candidate(position, one.id, one.label, one.payload, item, kept, digest)
 
     async def _rows(
         self, gallery: Gallery, fresh: Sequence[Candidate], timings: Timings
     ) -> list[Embedded | Exception]:
         """Make a row of each candidate, or keep the reason why there is none."""
-        items = [c.item for c in fresh if not isinstance(c.item, Vector)]
-        outcomes: Iterator[Outcome] = iter(())
-        if items:
+        items = [c.item for c in fresh if isinstance(c.item, Item)]
+        outcomes = iter(
+            await self._outcomes(gallery, items, timings, mixed=len(items) < len(fresh))
+        )
+        return [
+            next(outcomes)
+            if isinstance(c.item, Item)
+            else Embedded(c.item, cost=0, truncated=False)
+            for c in fresh
+        ]
+
+    async def _outcomes(
+        self, gallery: Gallery, items: Sequence[Item], timings: Timings, *, mixed: bool
+    ) -> Sequence[Embedded | Exception]:
+        """Embed the items; among vectors, those that no encoder reads fail alone."""
+        if not items:
+            return []
+        try:
             lane = self._embedder.lane_of_space(gallery.space, gallery=gallery.name)
-            made = await self._embedder.outcomes(lane, items, timings, role="document")
-            outcomes = iter(made)
-        rows: list[Embedded | Exception] = []
-        for c in fresh:
-            if not isinstance(c.item, Vector):
-                rows.append(next(outcomes))
-                continue
-            try:
-                rows.append(Embedded(gated(c.item, gallery.dim, "item"), 0, truncated=False))
-            except ItemFailed as error:
-                rows.append(error.cause)
-        return rows
+        except SpaceMismatch as error:
+            if not mixed:
+                raise
+            return [error] * len(items)
+        outcomes = await self._embedder.outcomes(lane, items, timings, role="document")
+        for outcome in outcomes:
+            if isinstance(outcome, LaneDead):
+                raise outcome  # no item is at fault: all of it can be sent again
+        return outcomes
 
 
 def digest_of(one: ExemplarIn, item: Parsed) -> bytes:
@@ -169,9 +189,6 @@ def digest_of(one: ExemplarIn, item: Parsed) -> bytes:
 
 
 def _failure(position: int, exemplar_id: str | None, error: Exception) -> Failure:
-    if isinstance(error, ValidationError):
-        _, message = first_complaint(error.errors(include_url=False, include_input=False))
-        return Failure(position, exemplar_id, "exemplar_invalid", message)
     return Failure(position, exemplar_id, row_of(error).code, str(error))
 
 

@@ -21,6 +21,10 @@ class LaneDead(ServiceError):
     """The thread that owns an encoder has died; nothing more will be embedded by it."""
 
 
+class Draining(ServiceError):
+    """The service is stopping, and the time that open requests get is over."""
+
+
 class EncodeFailed(ServiceError):
     """The forward pass failed for one item, tried by itself."""
 
@@ -30,7 +34,27 @@ class ModelUnknown(ServiceError):
 
 
 class RequestInvalid(ServiceError):
-    """The request is well-formed JSON that asks for something impossible."""
+    """The request is well-formed JSON that asks for something impossible.
+
+    Args:
+        param: the field at fault.
+    """
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class ExemplarInvalid(ServiceError):
+    """An exemplar of an enrolment is not of the right form."""
+
+
+class ExemplarRepeated(ServiceError):
+    """An exemplar's id stands earlier in the same call."""
+
+
+class ReplyTooLarge(RequestInvalid):
+    """The answer to the request would be larger than the service sends."""
 
 
 class BodyTooLarge(ServiceError):

@@ -50,9 +50,9 @@ class Call:
     def settle(self, position: int, outcome: Outcome) -> None:
         """Record one outcome (on the lane's thread) and wake the caller after the last."""
         self.outcomes[position] = outcome
+        self.settled_at = perf_counter()
         self.waiting -= 1
         if self.waiting == 0:
-            self.settled_at = perf_counter()
             try:
                 self.loop.call_soon_threadsafe(self._wake)
             except RuntimeError:
@@ -190,6 +190,7 @@ class Lane:
         with self._wakeup:
             for ticket in call.tickets:
                 self._batcher.cancel(ticket)
+            self._metrics.queue_cost(self.encoder.name, self._batcher.cost)
 
     def _run(self) -> None:
         try:

@@ -20,7 +20,8 @@ def check_dimensions(wanted: int | None, dim: int) -> None:
     """
     if wanted is not None and wanted > dim:
         raise RequestInvalid(
-            f"dimensions is {wanted}; the model has {dim}: ask for as many or fewer"
+            f"dimensions is {wanted}; the model has {dim}: ask for as many or fewer",
+            param="dimensions",
         )
 
 

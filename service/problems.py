@@ -43,12 +43,16 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.FolderLocked: Row(503, "internal", "folder_locked", told=False),
     service_errors.ModelUnknown: Row(404, "not_found", "model_not_found"),
     service_errors.RequestInvalid: Row(422, "invalid_request_error", "request_invalid"),
+    service_errors.ReplyTooLarge: Row(422, "invalid_request_error", "reply_too_large"),
+    service_errors.ExemplarInvalid: Row(422, "invalid_request_error", "exemplar_invalid"),
+    service_errors.ExemplarRepeated: Row(422, "invalid_request_error", "id_repeated"),
     service_errors.BodyMalformed: Row(400, "invalid_request_error", "json_invalid"),
     service_errors.BodyTooLarge: Row(413, "invalid_request_error", "body_too_large"),
     service_errors.ContentUnsupported: Row(415, "invalid_request_error", "content_unsupported"),
     service_errors.KeyRefused: Row(401, "invalid_request_error", "invalid_api_key"),
     service_errors.Overloaded: Row(503, "overloaded", "overloaded"),
     service_errors.LaneDead: Row(503, "overloaded", "lane_dead"),
+    service_errors.Draining: Row(503, "overloaded", "draining"),
     service_errors.EncodeFailed: Row(500, "internal", "encode_failed"),
 }
 INTERNAL = Row(500, "internal", "internal", told=False)
@@ -58,7 +62,11 @@ BY_STATUS: dict[int, Row] = {  # what the web framework itself refuses
     422: Row(422, "invalid_request_error", "request_invalid"),
 }
 # Advice for those that pass by themselves; an Overloaded knows better and says so itself.
-RETRY_AFTER_SECONDS = {index_errors.StoreUnavailable: 5, service_errors.LaneDead: 5}
+RETRY_AFTER_SECONDS: dict[type[Exception], int] = {
+    index_errors.StoreUnavailable: 5,
+    service_errors.LaneDead: 5,
+    service_errors.Draining: 5,
+}
 
 
 def row_of(error: Exception) -> Row:

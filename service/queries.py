@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import numpy as np
+from anyio.to_thread import run_sync
 from numpy.typing import NDArray
 
 from index.errors import RowsInvalid, SpaceMismatch
@@ -12,11 +14,12 @@ from index.vectors import unit_rows
 from models.errors import InputError
 from models.modality import Item, Role
 from service.embedder import Embedder, ItemFailed
-from service.intake import Parsed, Vector
+from service.intake import Vector, parse_item
 from service.lane import Lane
 from service.timings import Timings
 
 P = TypeVar("P")
+Row: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,39 @@ def parse_all(
     for place, value in zip(places, values, strict=True):
         try:
             parsed.append(parse(value))
-        except InputError as error:
+        except (InputError, RowsInvalid) as error:
             raise ItemFailed(place, error) from error
     return parsed
 
 
+def parse_askable(value: object, dim: int) -> Item | Row:
+    """Parse what a gallery can be asked with: an item, or a vector that passes the index's gate.
+
+    Raises:
+        InputError: it is no item.
+        RowsInvalid: the vector is not of this dimension, not finite, or zero.
+    """
+    one = parse_item(value)
+    return gated(one, dim) if isinstance(one, Vector) else one
+
+
+def gated(vector: Vector, dim: int) -> Row:
+    """Pass one vector through the index's gate.
+
+    Raises:
+        RowsInvalid: it is not of this dimension, not finite, or zero.
+    """
+    if vector.row.shape != (dim,):
+        raise RowsInvalid(f"the vector has {vector.row.size} numbers; the space has {dim}")
+    try:
+        row: Row = unit_rows(vector.row[np.newaxis], dim)[0]
+    except RowsInvalid as error:
+        raise RowsInvalid(str(error).replace("vectors[0]", "the vector")) from None
+    return row
+
+
 async def rows_of(
-    parsed: Sequence[Parsed],
+    values: Sequence[object],
     space: Space,
     embedder: Embedder,
     timings: Timings,
@@ -69,15 +98,16 @@ async def rows_of(
         ItemFailed: naming the item that cannot become a row.
         SpaceMismatch: there are items, and no loaded encoder makes rows of the space.
     """
+    parsed = await run_sync(parse_all, values, places, partial(parse_askable, dim=space.dim))
     rows = np.empty((len(parsed), space.dim), np.float32)
     items: list[Item] = []
     at: list[int] = []
-    for position, (place, one) in enumerate(zip(places, parsed, strict=True)):
-        if isinstance(one, Vector):
-            rows[position] = gated(one, space.dim, place)
-        else:
+    for position, one in enumerate(parsed):
+        if isinstance(one, Item):
             items.append(one)
             at.append(position)
+        else:
+            rows[position] = one
     if not items:
         return Rows(rows, [])
     lane = lane or embedder.lane_of_space(space.space, gallery=space.gallery)
@@ -85,17 +115,6 @@ async def rows_of(
     made = await embedder.embed(lane, items, timings, places=names, role=role)
     rows[at] = made.rows
     return Rows(rows, [at[position] for position in made.truncated])
-
-
-def gated(vector: Vector, dim: int, place: str) -> NDArray[np.float32]:
-    """Pass one vector through the index's gate, naming its place in the request when refused."""
-    try:
-        if vector.row.shape != (dim,):
-            raise RowsInvalid(f"the vector has {vector.row.size} numbers; the space has {dim}")
-        row: NDArray[np.float32] = unit_rows(vector.row[None], dim)[0]
-    except RowsInvalid as error:
-        raise ItemFailed(place, error) from error
-    return row
 
 
 def check_space(claimed: str | None, space: Space) -> None:

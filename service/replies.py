@@ -13,7 +13,13 @@ from service.embedder import ItemFailed
 from service.problems import BY_STATUS, Row, problem, retry_after_seconds, row_of
 
 log = logging.getLogger("semblance.problem")
-_WORDS = {"extra_forbidden": "unknown field", "missing": "required field is missing"}
+PATH_CHARACTERS_TOLD = 200
+_WORDS = {
+    "extra_forbidden": "unknown field",
+    "missing": "required field is missing",
+    "model_type": "this is not a JSON object",
+    "model_attributes_type": "this is not a JSON object",
+}
 
 
 class Json(Response):
@@ -46,6 +52,7 @@ def refuse_error(error: Exception, *, request_id: str) -> Json:
         param, message, error = error.where, f"{error.where}: {error}", error.cause
     else:
         message = str(error)
+        param = getattr(error, "param", None)
     row = row_of(error)
     if not row.told:
         log.error("%s in request %s", row.code, request_id, exc_info=error)
@@ -69,7 +76,8 @@ def install(app: FastAPI) -> None:
         row = BY_STATUS.get(error.status_code)
         if row is None:
             row = Row(error.status_code, "invalid_request_error", "request_invalid")
-        message = f"{request.method} {request.url.path}: {error.detail}; /docs lists every call"
+        path = request.url.path[:PATH_CHARACTERS_TOLD]
+        message = f"{request.method} {path}: {error.detail}; /docs lists every call"
         headers = error.headers
         return refuse(row, message, request_id=request.state.request_id, headers=headers)
 

@@ -59,6 +59,8 @@ class ModelOut(BaseModel):
     precision: str
     max_cost: int
     licence: str
+    description: str
+    version: str
 
 
 class ModelsReply(BaseModel):
@@ -92,6 +94,7 @@ class GalleryOut(BaseModel):
     seq: int
     created_at: str
     calibration: CalibrationOut | None
+    calibration_stale: bool
 
 
 class GalleriesReply(BaseModel):

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from starlette.convertors import Convertor, register_url_convertor
 
 from service import routes
-from service.edge import StrictRoute
 from service.parts import Parts, parts_of, timings_of
 from service.reply_schemas import ProblemReply
+from service.strict import StrictRoute
 from service.timings import Timings
 
 PartsOf = Annotated[Parts, Depends(parts_of)]
@@ -26,6 +27,27 @@ _REFUSALS = {
     422: "Well formed, and impossible",
     503: "Not now; see `retry-after`",
 }
+
+
+class IdConvertor(Convertor[str]):
+    r"""An exemplar's id in a path, to its end and by the letter.
+
+    `path`, which it stands in for, ends at a line end, so that `a%0A` would mean `a`.
+    """
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        """Take it as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Give it as it is."""
+        return value
+
+
+# A path is compiled where its route is declared, so its words must be known by then.
+register_url_convertor("id", IdConvertor())
 
 
 def new_router(tag: str) -> APIRouter:

@@ -6,9 +6,17 @@ so that a bad one is named and, where the call allows it, fails alone.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from index.backend import AUTO, backend_names
+from index.galleries import DIM_MAX
 from service.intake import schema_of_input, schema_of_item
 
 DTYPES = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
@@ -21,8 +29,10 @@ FilterJson = Annotated[
         '{"and": [...]}, {"or": [...]}, {"not": {...}}, {"payload.tag": {"in": [...]}}.'
     ),
 ]
-Rate = Annotated[float, Field(gt=0, lt=1)]
+FIELDS_MAX = 32
+Rate = Annotated[float, Field(ge=1e-6, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
+Pair = Annotated[list[AnyItem], Field(min_length=2, max_length=2)]
 Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # Checked by the index, in its own words; the schema lists what there is.
@@ -30,9 +40,19 @@ IndexName = Annotated[Name, WithJsonSchema({"type": "string", "enum": [AUTO, *ba
 
 
 class Wire(BaseModel):
-    """A request's body: unknown fields and wrong types are refused."""
+    """A request's body: unknown fields and wrong types are refused.
+
+    Of what is wrong, one thing is told: a complaint for each of a million takes half a minute.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) > FIELDS_MAX:
+            raise ValueError(f"{len(value)} fields; no object here has more than {FIELDS_MAX}")
+        return value
 
 
 class EmbeddingsRequest(Wire):
@@ -56,7 +76,7 @@ class GalleryRequest(Wire):
 
     model: str | None = None
     space: Name | None = Field(None, description="Their name for the space, without a model.")
-    dim: Annotated[int, Field(ge=1, le=65536)] | None = None
+    dim: Annotated[int, Field(ge=1, le=DIM_MAX)] | None = None
     index: IndexName = AUTO
     recall_target: Annotated[float, Field(gt=0, le=1)] = 0.99
 
@@ -73,14 +93,14 @@ class ExemplarIn(Wire):
 class EnrolRequest(Wire):
     """Exemplars to enrol or replace; each stands or falls by itself."""
 
-    exemplars: list[Annotated[Any, WithJsonSchema(ExemplarIn.model_json_schema())]]
+    exemplars: list[Annotated[Any, WithJsonSchema(ExemplarIn.model_json_schema())]]  # parsed later
     space: str | None = Field(None, description="The space the caller believes it writes to.")
 
 
 class RemoveRequest(Wire):
     """Exemplars to remove, by id or by filter."""
 
-    ids: list[str] | None = None
+    ids: Annotated[list[str], Field(fail_fast=True)] | None = None
     filter: FilterJson = None
 
 
@@ -101,7 +121,7 @@ class SearchRequest(QueryRequest):
     k: Positive = 10
     group_by_label: bool = False
     exact: bool = False
-    include: list[Literal["payload", "vector"]] = ["payload"]
+    include: Annotated[list[Literal["payload", "vector"]], Field(fail_fast=True)] = ["payload"]
 
 
 class IdentifyRequest(QueryRequest):
@@ -124,13 +144,13 @@ class CalibrateRequest(Wire):
     """Where the threshold shall lie."""
 
     false_accept_rate: Rate = 0.01
-    queries: list[LabelledQuery] | None = None
+    queries: Annotated[list[LabelledQuery], Field(fail_fast=True)] | None = None
 
 
 class VerifyRequest(Wire):
     """Pairs of items: the same or not."""
 
     model: str | None = None
-    pairs: list[Annotated[list[AnyItem], Field(min_length=2, max_length=2)]]
+    pairs: Annotated[list[Pair], Field(fail_fast=True)]
     gallery: str | None = None
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None

@@ -4,18 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from anyio.to_thread import run_sync
 
 from index.calibration import Calibration
 from index.decision import MARGIN, Decision, decide
 from index.errors import NotCalibrated, SpaceMismatch
 from index.gallery import Gallery
-from index.hits import Found, Hit
+from index.hits import Found, Hit, pair_scores
 from service.embedder import Embedder
-from service.intake import parse_item
 from service.ports import Encoder
-from service.queries import Rows, Space, check_space, parse_all, rows_of
+from service.queries import Rows, Space, check_space, rows_of
 from service.timings import Timings
 
 ThresholdFrom = Literal["request", "calibration", "encoder"]
@@ -196,12 +194,10 @@ class Searcher:
             space = Space(gallery.space, gallery.dim, gallery.name)
         flat = [item for pair in pairs for item in pair]
         places = [f"pairs[{at // 2}][{at % 2}]" for at in range(len(flat))]
-        parsed = parse_all(flat, places, parse_item)
         made = await rows_of(
-            parsed, space, self._embedder, timings, places=places, role=None, lane=lane
+            flat, space, self._embedder, timings, places=places, role=None, lane=lane
         )
-        scores = np.einsum("nd,nd->n", made.rows[0::2], made.rows[1::2], dtype=np.float64)
-        scores = scores.clip(-1.0, 1.0).astype(np.float32)
+        scores = pair_scores(made.rows[0::2], made.rows[1::2])
         drawn = self._threshold(threshold, gallery, self._encoder_of(space.space))
         return Verified(
             scores=[float(score) for score in scores],
@@ -229,7 +225,6 @@ class Searcher:
     async def _rows(self, gallery: Gallery, question: Question, timings: Timings) -> Rows:
         space = Space(gallery.space, gallery.dim, gallery.name)
         check_space(question.claimed_space, space)
-        parsed = parse_all(question.items, question.places, parse_item)
         return await rows_of(
-            parsed, space, self._embedder, timings, places=question.places, role="query"
+            question.items, space, self._embedder, timings, places=question.places, role="query"
         )

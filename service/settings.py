@@ -41,12 +41,19 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, le=256, description="Threads of one forward pass; 0 = cores.")
 
     body_bytes_max: int = Field(64 << 20, ge=1024, description="Bytes of a request's body.")
+    json_values_max: int = Field(
+        4_000_000, ge=1000, description="Values of a JSON body, by its commas, colons and brackets."
+    )
     items_max: int = Field(2048, ge=1, description="Items of one embeddings or search call.")
     exemplars_max: int = Field(10_000, ge=1, description="Exemplars of one enrolment.")
     payload_bytes_max: int = Field(
         64 << 10, ge=2, le=PAYLOAD_BYTES_MAX, description="Bytes of one payload as JSON."
     )
     hits_max: int = Field(1000, ge=1, description="Hits of one query (k).")
+    reply_hits_max: int = Field(100_000, ge=1, description="Hits of one call: its queries times k.")
+    reply_numbers_max: int = Field(
+        4_000_000, ge=1, description="Numbers of the vectors in one reply: hits times dimension."
+    )
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
     galleries_max: int = Field(1000, ge=1, description="Galleries in the data folder.")
     gallery_rows_max: int = Field(10_000_000, ge=1, description="Exemplars of one gallery.")

@@ -25,8 +25,10 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, timings: TimingsOf) ->
     values = spread(asked.input)
     limit = parts.settings.items_max
     if not 1 <= len(values) <= limit:
-        raise RequestInvalid(f"input has {len(values)} items; send 1 to {limit} in one call")
-    single = len(values) == 1 and (values[0] is asked.input or not isinstance(asked.input, list))
+        raise RequestInvalid(
+            f"input has {len(values)} items; send 1 to {limit} in one call", param="input"
+        )
+    single = len(values) == 1 and values[0] is asked.input
     places = ["input"] if single else [f"input[{at}]" for at in range(len(values))]
     items = parse_all(values, places, parse_embeddable)
     check_dimensions(asked.dimensions, lane.encoder.dim)  # before the work, not after

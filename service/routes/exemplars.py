@@ -26,7 +26,10 @@ async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, timings: Timi
     check_space(asked.space, Space(found.space, found.dim, found.name))
     limit = parts.settings.exemplars_max
     if not 1 <= len(asked.exemplars) <= limit:
-        raise RequestInvalid(f"exemplars has {len(asked.exemplars)}; send 1 to {limit} in one call")
+        raise RequestInvalid(
+            f"exemplars has {len(asked.exemplars)}; send 1 to {limit} in one call",
+            param="exemplars",
+        )
     return Json(asdict(await parts.enroller.enrol(found, asked.exemplars, timings)))
 
 
@@ -41,7 +44,9 @@ async def page(
     """List exemplars; pass ``next`` as ``after`` to go on."""
     rows_max = parts.settings.page_rows_max
     if limit > rows_max:
-        raise RequestInvalid(f"limit is {limit}; the most is {rows_max}: go on by `after`")
+        raise RequestInvalid(
+            f"limit is {limit}; the most is {rows_max}: go on by `after`", param="limit"
+        )
     found = parts.galleries.get(gallery)
     wanted = _filter(filter)
     rows, cursor = await run_sync(lambda: found.page(after=after, limit=limit, filter=wanted))
@@ -57,6 +62,11 @@ async def remove_many(gallery: str, asked: RemoveRequest, parts: PartsOf) -> Res
     if (asked.ids is None) == (asked.filter is None):
         raise RequestInvalid("send `ids` or `filter`, one of the two")
     if asked.ids is not None:
+        limit = parts.settings.exemplars_max
+        if len(asked.ids) > limit:
+            raise RequestInvalid(
+                f"ids has {len(asked.ids)}; send up to {limit} in one call", param="ids"
+            )
         seq, gone = await run_sync(found.remove, asked.ids)
         return Json({"seq": seq, "removed": len(gone)})
     assert asked.filter is not None
@@ -64,7 +74,7 @@ async def remove_many(gallery: str, asked: RemoveRequest, parts: PartsOf) -> Res
     return Json({"seq": seq, "removed": count})
 
 
-@router.get(PATH + "/{exemplar:path}", summary="Read one", responses={200: {"model": ExemplarOut}})
+@router.get(PATH + "/{exemplar:id}", summary="Read one", responses={200: {"model": ExemplarOut}})
 async def read(gallery: str, exemplar: str, parts: PartsOf, vector: bool = False) -> Response:
     """Read one exemplar by its id."""
     found = parts.galleries.get(gallery)
@@ -72,7 +82,7 @@ async def read(gallery: str, exemplar: str, parts: PartsOf, vector: bool = False
 
 
 @router.delete(
-    PATH + "/{exemplar:path}", summary="Remove one", responses={200: {"model": RemovedReply}}
+    PATH + "/{exemplar:id}", summary="Remove one", responses={200: {"model": RemovedReply}}
 )
 async def remove(gallery: str, exemplar: str, parts: PartsOf) -> Response:
     """Remove one exemplar; 404 when there is none."""
@@ -102,7 +112,7 @@ def _filter(text: str | None) -> dict[str, Any] | None:
     try:
         parsed = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise RequestInvalid(f"filter is not JSON: {error}") from None
+        raise RequestInvalid(f"filter is not JSON: {error}", param="filter") from None
     if not isinstance(parsed, dict):
-        raise RequestInvalid("filter is a JSON object")
+        raise RequestInvalid("filter is a JSON object", param="filter")
     return parsed

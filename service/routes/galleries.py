@@ -32,6 +32,13 @@ async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Respons
             )
     elif asked.space is not None and asked.dim is not None:
         space, dim = asked.space, asked.dim
+        for lane in parts.embedder.lanes.values():
+            if lane.encoder.space == space and lane.encoder.dim != dim:
+                raise RequestInvalid(
+                    f"space {space!r} is that of model {lane.encoder.name!r}, of dimension "
+                    f"{lane.encoder.dim}, not {dim}; send `model` alone",
+                    param="dim",
+                )
     else:
         raise RequestInvalid("send `model`, or `space` and `dim` for vectors made elsewhere")
     made, created = await run_sync(
@@ -85,7 +92,8 @@ async def calibrate(
     queries = asked.queries
     if queries is not None and not 1 <= len(queries) <= parts.settings.exemplars_max:
         raise RequestInvalid(
-            f"queries has {len(queries)}; send 1 to {parts.settings.exemplars_max}, or none"
+            f"queries has {len(queries)}; send 1 to {parts.settings.exemplars_max}, or none",
+            param="queries",
         )
     calibration = await parts.searcher.calibrate(
         found,

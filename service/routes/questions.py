@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import Response
 
 from index.hits import Hit
-from service.errors import RequestInvalid
+from service.errors import ReplyTooLarge, RequestInvalid
 from service.replies import Json
 from service.reply_schemas import IdentifyReply, SearchReply, VerifyReply
 from service.routing import PartsOf, TimingsOf, new_router
@@ -28,8 +29,9 @@ async def search(
     """Find the exemplars nearest to each query; higher scores are closer."""
     found = parts.galleries.get(gallery)
     question = question_of(asked, parts.settings)
-    check_k(asked.k, parts.settings)
     include: set[str] = set(asked.include)
+    numbers = found.dim if "vector" in include else 0
+    check_size(len(question.items), asked.k, numbers, parts.settings)
     answer = await parts.searcher.search(
         found,
         question,
@@ -39,8 +41,12 @@ async def search(
         with_payload="payload" in include,
         with_vector="vector" in include,
     )
-    results = [{"hits": [rendered(hit, include) for hit in hits]} for hits in answer.found.hits]
-    return Json({"results": results, "seq": answer.found.seq, "truncated": answer.truncated})
+
+    def reply() -> Response:
+        results = [{"hits": [rendered(hit, include) for hit in hits]} for hits in answer.found.hits]
+        return Json({"results": results, "seq": answer.found.seq, "truncated": answer.truncated})
+
+    return await run_sync(reply)  # many hits take their time, and others wait on this thread
 
 
 @router.post(
@@ -54,19 +60,23 @@ async def identify(
     """Name the label of each query: match, ambiguous, or unknown."""
     found = parts.galleries.get(gallery)
     question = question_of(asked, parts.settings)
-    check_k(asked.k, parts.settings)
+    check_size(len(question.items), asked.k, 0, parts.settings)
     answer = await parts.searcher.identify(found, question, timings, k=asked.k, margin=asked.margin)
-    results = [
-        asdict(decision) | {"hits": [rendered(hit, {"payload"}) for hit in hits]}
-        for decision, hits in zip(answer.decisions, answer.hits, strict=True)
-    ]
-    body = {
-        "results": results,
-        "seq": answer.seq,
-        "threshold_from": answer.threshold_from,
-        "truncated": answer.truncated,
-    }
-    return Json(body)
+
+    def reply() -> Response:
+        results = [
+            asdict(decision) | {"hits": [rendered(hit, {"payload"}) for hit in hits]}
+            for decision, hits in zip(answer.decisions, answer.hits, strict=True)
+        ]
+        body = {
+            "results": results,
+            "seq": answer.seq,
+            "threshold_from": answer.threshold_from,
+            "truncated": answer.truncated,
+        }
+        return Json(body)
+
+    return await run_sync(reply)
 
 
 @router.post("/v1/verify", summary="The same or not", responses={200: {"model": VerifyReply}})
@@ -74,7 +84,9 @@ async def verify(asked: VerifyRequest, parts: PartsOf, timings: TimingsOf) -> Re
     """Score pairs of items; ``same`` where a threshold is known."""
     limit = parts.settings.items_max // 2
     if not 1 <= len(asked.pairs) <= limit:
-        raise RequestInvalid(f"pairs has {len(asked.pairs)}; send 1 to {limit} in one call")
+        raise RequestInvalid(
+            f"pairs has {len(asked.pairs)}; send 1 to {limit} in one call", param="pairs"
+        )
     if asked.model is None and asked.gallery is None:
         raise RequestInvalid("send `model`, `gallery`, or both")
     verified = await parts.searcher.verify(
@@ -110,14 +122,37 @@ def question_of(asked: QueryRequest, settings: Settings) -> Question:
         items = asked.queries
         places = [f"queries[{at}]" for at in range(len(items))]
         if not 1 <= len(items) <= settings.items_max:
-            raise RequestInvalid(f"queries has {len(items)}; send 1 to {settings.items_max}")
+            raise RequestInvalid(
+                f"queries has {len(items)}; send 1 to {settings.items_max}", param="queries"
+            )
     return Question(items, places, asked.filter, asked.threshold, asked.min_seq, asked.space)
 
 
-def check_k(k: int, settings: Settings) -> None:
-    """Refuse more hits than one query may have."""
+def check_size(queries: int, k: int, numbers: int, settings: Settings) -> None:
+    """Refuse a question whose answer would be too large.
+
+    Args:
+        numbers: of a hit's vector, where it is asked for.
+
+    Raises:
+        RequestInvalid: more hits of one query than there may be.
+        ReplyTooLarge: more hits, or numbers, of all queries.
+    """
     if k > settings.hits_max:
-        raise RequestInvalid(f"k is {k}; the most is {settings.hits_max} (SEMBLANCE_HITS_MAX)")
+        raise RequestInvalid(
+            f"k is {k}; the most is {settings.hits_max} (SEMBLANCE_HITS_MAX)", param="k"
+        )
+    hits = queries * k
+    for what, asked, limit, setting in (
+        ("hits", hits, settings.reply_hits_max, "HITS"),
+        ("numbers of vectors", hits * numbers, settings.reply_numbers_max, "NUMBERS"),
+    ):
+        if asked > limit:
+            raise ReplyTooLarge(
+                f"{queries} queries of {k} hits ask for up to {asked} {what}; the limit is {limit} "
+                f"(SEMBLANCE_REPLY_{setting}_MAX): lower k, or send fewer queries in one call",
+                param="k",
+            )
 
 
 def rendered(hit: Hit, include: set[str]) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def test_models_are_listed_and_read(client: openai.OpenAI) -> None:
             {"model": MODEL, "input": "a", "dimensions": 385},
             openai.UnprocessableEntityError,
             "request_invalid",
-            None,
+            "dimensions",
         ),
         (
             {"model": MODEL, "input": [[1 << 20]]},

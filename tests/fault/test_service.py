@@ -3,11 +3,14 @@
 import itertools
 import json
 import random
+import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -21,6 +24,9 @@ JSON = {"content-type": "application/json"}
 GALLERY = "/v1/galleries/g"
 EMBED = "/v1/embeddings"
 LARGE = "x" * (10 << 20)
+MANY = b"1," * 500_000
+MANY_FIELDS = b",".join(b'"k%d":1' % n for n in range(100_000))
+IDS = ["a", "a\n", "\n", "a\nb", "a\r\nb", "x/y", "delete", "?k=1#f", "%2F", "\x00", "ü 🎉"]
 
 
 def exemplars(caller: int, number: int) -> list[dict[str, Any]]:
@@ -147,6 +153,32 @@ def vector(number: str) -> bytes:
             422,
             "filter_invalid",
         ),
+        (
+            f"{GALLERY}/exemplars/delete",
+            b'{"ids": [%s1]}' % (b"1," * 500_000),
+            422,
+            "request_invalid",
+        ),
+        (f"{GALLERY}/calibrate", b'{"queries": [%s1]}' % (b"1," * 500_000), 422, "request_invalid"),
+        (
+            EMBED,
+            b"{%s}" % b",".join(b'"k%d":1' % n for n in range(100_000)),
+            422,
+            "request_invalid",
+        ),
+        (EMBED, embed("[%s[]]" % ("[]," * 3_000_000)), 413, "body_too_large"),
+        (
+            f"{GALLERY}/search",
+            json.dumps({"queries": ["a"] * 200, "k": 1000}).encode(),
+            422,
+            "reply_too_large",
+        ),
+        (
+            f"{GALLERY}/search",
+            json.dumps({"queries": ["a"] * 20, "k": 1000, "include": ["vector"]}).encode(),
+            422,
+            "reply_too_large",
+        ),
         ("/v1/galleries/none/search", b'{"query": "a"}', 404, "gallery_unknown"),
         ("/v1/galleries/..%2f..%2fetc/search", b'{"query": "a"}', 404, "path_unknown"),
         ("/v1/none", b"{}", 404, "path_unknown"),
@@ -166,6 +198,13 @@ def test_junk_is_refused_by_name_and_the_service_is_as_healthy_as_before(
     assert httpx.get(f"{server.url}/readyz").status_code == 200
 
 
+def nested(depth: int) -> dict[str, Any]:
+    payload: dict[str, Any] = {}
+    for _ in range(depth):
+        payload = {"in": payload}
+    return payload
+
+
 def test_a_bad_exemplar_of_any_kind_fails_alone(server: Server) -> None:
     bad: list[Any] = [
         None,
@@ -182,6 +221,8 @@ def test_a_bad_exemplar_of_any_kind_fails_alone(server: Server) -> None:
         {"id": "b", "item": {"vector": [0.0] * 384}},
         {"id": "b", "item": {"vector": [1.0]}},
         {"id": "b", "item": "a", "payload": {"long": "x" * 70_000}},
+        {"id": "b", "item": "a", "payload": nested(65)},
+        {"id": "b", "item": "a", "payload": nested(400)},
         {"id": "b", "item": LARGE},
     ]
     good = [{"id": f"good-{n}", "item": f"number {n}"} for n in range(len(bad))]
@@ -193,3 +234,52 @@ def test_a_bad_exemplar_of_any_kind_fails_alone(server: Server) -> None:
     assert all(one["code"] and one["message"] for one in reply["failed"])
     for one in good:
         assert httpx.get(f"{url}/{one['id']}").status_code == 200
+
+
+def test_an_id_is_itself_whatever_stands_in_it(server: Server) -> None:
+    url = f"{server.url}{GALLERY}/exemplars"
+    every = [{"id": one, "item": f"text {at}"} for at, one in enumerate(IDS)]
+    reply = httpx.post(url, json={"exemplars": every}).raise_for_status().json()
+    assert reply["enrolled"] == len(IDS)
+    for at, one in enumerate(IDS):
+        place = f"{url}/{quote(one, safe='')}"
+        assert httpx.get(place).raise_for_status().json()["item"] == {"text": f"text {at}"}
+        assert httpx.delete(place).raise_for_status().json()["removed"] == 1
+        assert httpx.get(place).json()["error"]["code"] == "exemplar_unknown"
+
+
+def test_a_request_that_breaks_off_is_not_carried_out(server: Server) -> None:
+    body = b'{"exemplars": [{"id": "ghost", "item": "boo"}]}'
+    head = f"POST {GALLERY}/exemplars HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    for _ in range(5):
+        with socket.create_connection(address(server)) as connection:
+            connection.sendall(f"{head}content-length: 1000\r\n\r\n".encode() + body)
+    assert httpx.get(f"{server.url}{GALLERY}/exemplars/ghost").status_code == 404
+    assert 'status="499"' in httpx.get(f"{server.url}/metrics").text
+
+
+@pytest.mark.slow
+def test_the_work_of_a_caller_who_has_gone_is_dropped(server: Server) -> None:
+    texts = ["word " * 250] * 1000  # a minute's work
+    body = json.dumps({"model": "minilm", "input": texts}).encode()
+    head = f"POST {EMBED} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    with socket.create_connection(address(server)) as connection:
+        connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        until = time.monotonic() + 30
+        while queued(server) < 100_000:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    until = time.monotonic() + 20
+    while queued(server):
+        assert time.monotonic() < until, "the work of the caller who has gone is still done"
+        time.sleep(0.05)
+
+
+def queued(server: Server) -> float:
+    text = httpx.get(f"{server.url}/metrics").text
+    return sum(map(float, re.findall(r"^semblance_queue_cost{.*} (\S+)$", text, re.M)))
+
+
+def address(server: Server) -> tuple[str, int]:
+    url = httpx.URL(server.url)
+    return url.host, url.port or 80

@@ -1,0 +1,81 @@
+"""JSON bodies read strictly: no NaN, no lone surrogates, bounded depth, bounded values."""
+
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from service.errors import BodyMalformed, BodyTooLarge, ContentUnsupported
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read strictly."""
+
+    async def json(self) -> Any:
+        """Parse the body.
+
+        Raises:
+            BodyTooLarge: it holds too many values.
+            BodyMalformed: naming the offset.
+        """
+        if not hasattr(self, "_json"):
+            body = await self.body()
+            check_values(body, self.app.state.parts.settings.json_values_max)
+            try:
+                self._json = orjson.loads(body)
+            except orjson.JSONDecodeError as error:
+                raise BodyMalformed(f"the body is not valid JSON: {error}") from None
+        return self._json
+
+
+class StrictRoute(APIRoute):
+    """A route whose JSON body is read strictly, and that says so when it is no JSON."""
+
+    def get_route_handler(self) -> Any:
+        """Wrap FastAPI's own handler."""
+        handler = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            if self.body_field is not None:
+                kind = request.headers.get("content-type")
+                if kind is None:  # curl --data-binary with an emptied header, and old clients
+                    headers = [*request.scope["headers"], (b"content-type", b"application/json")]
+                    request.scope["headers"] = headers
+                elif not _is_json(kind):
+                    raise ContentUnsupported(
+                        f"content-type {kind!r} is not read here; "
+                        "send `content-type: application/json`"
+                    )
+            request = StrictRequest(request.scope, request.receive)
+            if self.body_field is not None and await request.body():
+                await request.json()  # here, because FastAPI would hide why it failed
+            response: Response = await handler(request)
+            return response
+
+        return strict
+
+
+def check_values(body: bytes, values_max: int) -> None:
+    """Refuse a body of so many values that to parse it would take the memory of many such bodies.
+
+    Counted are the signs that come with values, those inside strings too: at memory speed.
+
+    Raises:
+        BodyTooLarge: naming the limit.
+    """
+    if len(body) <= values_max:
+        return
+    values = sum(map(body.count, (b",", b":", b"[", b"{")))
+    if values > values_max:
+        raise BodyTooLarge(
+            f"the body has some {values} values; the limit is {values_max} "
+            "(SEMBLANCE_JSON_VALUES_MAX): send less in one call, vectors as base64"
+        )
+
+
+def _is_json(kind: str) -> bool:
+    media = kind.split(";", maxsplit=1)[0].strip().lower()
+    return media == "application/json" or (
+        media.startswith("application/") and media.endswith("+json")
+    )

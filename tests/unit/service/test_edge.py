@@ -1,0 +1,113 @@
+"""The edge answers whatever happens inside, and ends what nobody waits for."""
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from service.edge import Edge
+from service.metrics import Metrics
+
+SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+
+
+class Caller:
+    """A client at the end of an ASGI connection; ``leaves`` says when it hangs up."""
+
+    def __init__(self, body: bytes = b"{}", *, whole: bool = True) -> None:
+        self.coming: list[Message] = [
+            {"type": "http.request", "body": body, "more_body": not whole}
+        ]
+        self.leaves = asyncio.Event()
+        self.sent: list[Message] = []
+        if not whole:
+            self.leaves.set()
+
+    async def receive(self) -> Message:
+        if self.coming:
+            return self.coming.pop()
+        await self.leaves.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+
+class App:
+    """An application that answers when it is let, and notes how it ended."""
+
+    def __init__(self) -> None:
+        self.started, self.let = asyncio.Event(), asyncio.Event()
+        self.ended = "not begun"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.started.set()
+        self.ended = "cancelled"
+        await self.let.wait()
+        self.ended = "answered"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+def edge(app: Any) -> Edge:
+    return Edge(app, body_bytes_max=100, keys=None, metrics=Metrics())
+
+
+def test_an_answer_goes_through_with_its_headers() -> None:
+    async def scene() -> None:
+        app, caller = App(), Caller()
+        app.let.set()
+        await edge(app)(dict(SCOPE), caller.receive, caller.send)
+        start, body = caller.sent
+        assert (start["status"], body["body"]) == (200, b"ok")
+        assert {name for name, _ in start["headers"]} == {b"x-request-id", b"server-timing"}
+
+    asyncio.run(scene())
+
+
+def test_a_caller_who_leaves_ends_the_work() -> None:
+    async def scene() -> None:
+        app, caller = App(), Caller()
+        request = asyncio.create_task(edge(app)(dict(SCOPE), caller.receive, caller.send))
+        await app.started.wait()
+        caller.leaves.set()
+        await request
+        assert (app.ended, caller.sent) == ("cancelled", [])
+
+    asyncio.run(scene())
+
+
+def test_a_body_that_breaks_off_is_not_worked_on() -> None:
+    async def scene() -> None:
+        app, caller = App(), Caller(b'{"half', whole=False)
+        await edge(app)(dict(SCOPE), caller.receive, caller.send)
+        assert (app.ended, caller.sent) == ("not begun", [])
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("failing", [True, False])
+def test_whatever_happens_inside_is_answered_in_the_one_shape(failing: bool) -> None:
+    """A fault, and the end of the time that open requests get when the service stops."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    async def scene() -> None:
+        app, caller = App(), Caller()
+        inside = broken if failing else app
+        request = asyncio.create_task(edge(inside)(dict(SCOPE), caller.receive, caller.send))
+        if not failing:
+            await app.started.wait()
+            request.cancel()
+        await request
+        start, body = caller.sent
+        error = orjson.loads(body["body"])["error"]
+        expected = (500, "internal") if failing else (503, "draining")
+        assert (start["status"], error["code"]) == expected
+        assert (b"retry-after", b"5") in start["headers"] or failing
+        assert "secret" not in error["message"]
+
+    asyncio.run(scene())
