@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +22,13 @@ from models.errors import (
 )
 from models.modality import Array, Features, Item, Role
 
-WHITE_SPACE = re.compile(r"[ \n\r\t]")
+# What ends a word for BERT's tokenizer, however its texts are normalised: white space that is no
+# control character (those are dropped), and ideographs, each of which is a word.
+SPACES = " \\t\\n\\r\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+IDEOGRAPHS = (
+    "\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\U00020000-\\U0002a6df"
+    "\\U0002a700-\\U0002b81f\\U0002b920-\\U0002ceaf\\U0002f800-\\U0002fa1f"
+)
 MEDIA_TYPES = ("text/plain",)
 SCHEMA = {
     "type": "object",
@@ -86,7 +92,7 @@ class Text:
     tokenizer: Tokenizer
     frame: Frame
     vocabulary_size: int
-    splits_at_space: bool = field(default=False)
+    word_end: re.Pattern[str] | None = None
 
     @property
     def cost_max(self) -> int:
@@ -166,22 +172,22 @@ class Text:
     def _tokenize(self, text: str, role: Role | None) -> tuple[list[int], bool]:
         """Return token ids without special tokens, and whether they are those of all the text.
 
-        Where the tokenizer splits at white space before anything else, each word's tokens depend on
-        that word alone, so that a prefix that ends at a space and overfills the encoder gives the
+        Where the tokenizer splits into words before anything else, each word's tokens depend on
+        that word alone, so that a prefix that ends with a word and overfills the encoder gives the
         same leading tokens as the whole text: a megabyte costs no more than its first page.
         """
         text = (
             self.config.default_prompt if role is None else self.config.prompts.get(role, "")
         ) + text
         length = CHARACTERS_PER_TOKEN * self.config.tokens_max
-        while self.splits_at_space and length < len(text):
-            space = WHITE_SPACE.search(text, length)
-            if space is None:
+        while self.word_end is not None and length < len(text):
+            end = self.word_end.search(text, length)
+            if end is None:
                 break
-            ids = self._ids(text[: space.start()])
+            ids = self._ids(text[: end.start()])
             if len(ids) > self.room:
                 return ids, False
-            length = 2 * space.start()
+            length = 2 * end.start()
         ids = self._ids(text)
         if not ids:
             raise ItemEmpty(
@@ -266,7 +272,7 @@ def build(config: Mapping[str, object], folder: Path) -> Text:
         tokenizer=tokenizer,
         frame=_frame(tokenizer, path),
         vocabulary_size=tokenizer.get_vocab_size(with_added_tokens=True),
-        splits_at_space=_splits_at_space(tokenizer),
+        word_end=_word_end(tokenizer),
     )
     if modality.room < 1:
         raise BundleUnsupported(
@@ -292,13 +298,14 @@ def _frame(tokenizer: Tokenizer, path: Path) -> Frame:
     )
 
 
-def _splits_at_space(tokenizer: Tokenizer) -> bool:
-    """Tell whether no token, nor its normalisation, can ever reach across white space."""
-    return (
-        isinstance(tokenizer.normalizer, BertNormalizer)
+def _word_end(tokenizer: Tokenizer) -> re.Pattern[str] | None:
+    """Find where a text can be cut so that no token, nor its normalisation, reaches across."""
+    normalizer = tokenizer.normalizer
+    if not (
+        isinstance(normalizer, BertNormalizer)
         and isinstance(tokenizer.pre_tokenizer, BertPreTokenizer)
-        and not any(
-            WHITE_SPACE.search(token.content)
-            for token in tokenizer.get_added_tokens_decoder().values()
-        )
-    )
+    ):
+        return None
+    ends = re.compile(f"[{SPACES}{IDEOGRAPHS if normalizer.handle_chinese_chars else ''}]")
+    added = tokenizer.get_added_tokens_decoder().values()
+    return None if any(ends.search(token.content) for token in added) else ends

@@ -40,8 +40,21 @@ def ids(content: Content, text: Text = TEXT) -> list[int]:
 
 
 # Few words and much space, so that prefixes, doubling and the exact boundary are all met.
+SIGNS = [
+    "\u00a0",
+    "\u2003",
+    "\u2028",
+    "\u3000",
+    "\x0b",
+    "\x1c",
+    "\x85",
+    "\u200b",
+    "\u0301",
+    "中",
+    "豈",
+]
 WORDS = st.sampled_from(
-    ["a", "unaffable", "日本", " ", "   ", "\n", "\t", "[MASK]", "é", "?!", "x" * 90]
+    ["a", "unaffable", "日本", " ", "   ", "\n", "\t", "[MASK]", "é", "?!", "x" * 90, *SIGNS]
 )
 
 
@@ -61,6 +74,22 @@ def test_truncation_is_that_of_the_tokenizer_library(content: str, tokens_max: i
     ORACLE.enable_truncation(tokens_max)
     assert features.arrays["input_ids"].tolist() == ORACLE.encode(content).ids
     assert features.cost == len(features.arrays["input_ids"]) <= tokens_max
+
+
+@pytest.mark.parametrize("text", ["word " * 200_000, "中" * 300_000, "w\u00a0" * 300_000])
+def test_a_giant_costs_no_more_than_its_first_page(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    ids_of = Text._ids
+
+    def counted(self: Text, part: str) -> list[int]:
+        read.append(len(part))
+        return ids_of(self, part)
+
+    monkeypatch.setattr(Text, "_ids", counted)
+    assert TEXT.decode(Item("text", text)).truncated
+    assert sum(read) < 2000
 
 
 @pytest.mark.parametrize("room", [0, 1, 2])
