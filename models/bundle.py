@@ -178,15 +178,19 @@ def write_bundle(
 
 
 def list_bundles(directory: Path) -> list[Path]:
-    """List the folders under a directory that hold a manifest, by name."""
+    """List the folders under a directory, by name: each is to be a bundle, or is told not to be.
+
+    Hidden ones are left out: a bundle that is being written lies in one.
+
+    Raises:
+        BundleUnsupported: there is no such directory.
+    """
     if not directory.is_dir():
         raise BundleUnsupported(
             f"{directory}: no such directory; name the directory of the bundles"
         )
     return sorted(
-        path
-        for path in directory.iterdir()
-        if not path.name.startswith(".") and (path / MANIFEST_NAME).is_file()
+        path for path in directory.iterdir() if path.is_dir() and not path.name.startswith(".")
     )
 
 

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from models.bundle import MODEL_NAME, Bundle, Probe
-from models.errors import BundleCorrupt, BundleUnsupported, ProbeMismatch, ProviderUnavailable
+from models.errors import (
+    BundleCorrupt,
+    BundleUnsupported,
+    InputError,
+    ProbeMismatch,
+    ProviderUnavailable,
+)
 from models.manifest import Manifest
 from models.modality import Features, Item, Modality, Role, open_modality
 
@@ -37,11 +43,13 @@ class OnnxEncoder:
 
     Args:
         space: name of the space of its embeddings.
+        sample: an item that it embeds, the first of its probe; for readiness.
         provider: where the graph runs: `cpu` or `cuda`.
     """
 
     manifest: Manifest
     space: str
+    sample: Item
     provider: str
     _modality: Modality
     _session: Any
@@ -73,15 +81,17 @@ class OnnxEncoder:
         wanted = _provider(provider)
         session = _session(folder / MODEL_NAME, threads or cores(), wanted)
         _check_graph(session, modality, manifest.dim, folder / MODEL_NAME)
+        probe = bundle.probe()
         encoder = cls(
             manifest=manifest,
             space=bundle.space,
+            sample=probe.items[0][0],
             provider="cuda" if wanted == CUDA else "cpu",
             _modality=modality,
             _session=session,
             _run=_run_options(wanted),
         )
-        _replay(encoder, bundle.probe(), folder)
+        _replay(encoder, probe, folder)
         return encoder
 
     @property
@@ -197,7 +207,10 @@ def _check_graph(session: Any, modality: Modality, dim: int, path: Path) -> None
 
 def _replay(encoder: OnnxEncoder, probe: Probe, folder: Path) -> None:
     """Embed the probe one by one and as a batch, on this very device, and compare."""
-    features = [encoder.decode(item, role=role) for item, role in probe.items]
+    try:
+        features = [encoder.decode(item, role=role) for item, role in probe.items]
+    except InputError as error:
+        raise ProbeMismatch(f"{folder}: its own probe cannot be decoded: {error}") from None
     floor = encoder.manifest.probe_floor
     try:
         batched = encoder.forward(features)

@@ -1,8 +1,10 @@
 """Settings to parts: the only file that names concrete classes."""
 
+from pathlib import Path
+
 from index.galleries import Galleries
 from models.bundle import list_bundles
-from models.errors import BundleError
+from models.errors import BundleError, BundleUnsupported
 from models.onnx_encoder import OnnxEncoder, cores
 from service.embedder import Embedder
 from service.enroller import Enroller
@@ -32,10 +34,17 @@ def open_encoders(settings: Settings) -> list[Encoder]:
             f"{settings.bundles_dir} holds no bundle; `semblance models import` makes one, or set "
             "SEMBLANCE_BUNDLES_DIR"
         )
-    return [
-        OnnxEncoder.open(folder, threads=settings.threads, provider=settings.provider)
-        for folder in folders
-    ]
+    return [_opened(folder, settings) for folder in folders]
+
+
+def _opened(folder: Path, settings: Settings) -> Encoder:
+    encoder = OnnxEncoder.open(folder, threads=settings.threads, provider=settings.provider)
+    if encoder.name != folder.name:  # so that no two bundles can bear one name
+        raise BundleUnsupported(
+            f"{folder}: its manifest names it {encoder.name!r}; give the folder that name, or move "
+            f"it out of {settings.bundles_dir}"
+        )
+    return encoder
 
 
 def assemble(settings: Settings) -> Parts:

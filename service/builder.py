@@ -15,6 +15,8 @@ BATCH_ROWS = 256
 BATCH_CHARACTERS = 8 << 20
 CALLS_AT_ONCE = 2  # one is embedded while the next is parsed
 TRIES_MAX = 8
+TOO_MUCH = ("body_too_large", "request_invalid")  # a server may take less in one call
+LINE_BYTES_MAX = 1 << 20
 
 
 @dataclass(slots=True)
@@ -43,6 +45,17 @@ class Rejects:
     path: Path
     _lines: Any = field(default=None)
 
+    def open(self) -> None:
+        """See that the file can be written, before the work.
+
+        Raises:
+            OSError: it cannot.
+        """
+        with self.path.open("a", encoding="utf-8"):
+            pass
+        if not self.path.stat().st_size:
+            self.path.unlink()
+
     def add(self, place: str, exemplar_id: str | None, reason: str) -> None:
         """Write one."""
         if self._lines is None:
@@ -52,10 +65,19 @@ class Rejects:
 
     def close(self) -> None:
         """Close the file; without rejects, remove what an earlier run left."""
-        if self._lines is None:
-            self.path.unlink(missing_ok=True)
-        else:
+        if self._lines is not None:
             self._lines.close()
+        elif self._is_ours():
+            self.path.unlink()
+
+    def _is_ours(self) -> bool:
+        """Tell an earlier run's file from another of that name."""
+        try:
+            with self.path.open("rb") as file:
+                first = json.loads(file.readline(LINE_BYTES_MAX))
+        except (OSError, ValueError):
+            return False
+        return isinstance(first, dict) and set(first) == {"place", "id", "reason"}
 
 
 async def build(
@@ -77,7 +99,15 @@ async def build(
 
     async def send(rows: list[SourceRow]) -> None:
         body = {"exemplars": [row.exemplar for row in rows]}
-        reply = await _patiently(client, gallery, body)
+        try:
+            reply = await _patiently(client, gallery, body)
+        except CallFailed as error:
+            if error.code not in TOO_MUCH or len(rows) == 1:
+                raise
+            half = len(rows) // 2
+            await send(rows[:half])
+            await send(rows[half:])
+            return
         for failure in reply["failed"]:
             row = rows[failure["position"]]
             rejects.add(row.place, failure["id"], f"{failure['code']}: {failure['message']}")
@@ -92,8 +122,7 @@ async def build(
         for rows in batches(sound(source.rows, tally, rejects)):
             if len(waiting) >= calls_at_once:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                await asyncio.gather(*done)  # raises what one of them did
             waiting.add(asyncio.create_task(send(rows)))
         await asyncio.gather(*waiting)
     finally:

@@ -42,18 +42,21 @@ class Client:
         Raises:
             CallFailed: refused, or no answer.
         """
+        at = self._http.base_url
         try:
             response = await self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
-            at = self._http.base_url
             raise CallFailed(f"no answer from {at}: {error!r}", status=0, code="") from error
+        except ValueError as error:  # NaN, bytes that are no UTF-8
+            raise CallFailed(f"this cannot be sent to {at}: {error}", status=0, code="") from error
         if response.is_success:
             return response.json()
         raise refusal(response)
 
     async def gallery(self, method: str, name: str, rest: str = "", body: object = None) -> Any:
         """Make a call about one gallery."""
-        return await self.call(method, f"/v1/galleries/{quote(name, safe='')}{rest}", body)
+        quoted = quote(name, safe="", errors="surrogatepass")
+        return await self.call(method, f"/v1/galleries/{quoted}{rest}", body)
 
 
 def refusal(response: httpx.Response) -> CallFailed:
@@ -76,10 +79,16 @@ async def open_client(
 
     Raises:
         GalleryError, BundleError: the local folder or its encoders cannot be used.
+        CallFailed: the address or the key cannot be one.
     """
-    headers = {} if key is None else {"authorization": f"Bearer {key}"}
     if server is not None:
-        async with httpx.AsyncClient(base_url=server, headers=headers, timeout=SECONDS_MAX) as http:
+        try:
+            headers = {} if key is None else {"authorization": f"Bearer {key}"}
+            http = httpx.AsyncClient(base_url=server, headers=headers, timeout=SECONDS_MAX)
+        except (httpx.InvalidURL, ValueError) as error:
+            message = f"--server {server!r} or --key cannot be used: {error}"
+            raise CallFailed(message, status=0, code="") from error
+        async with http:
             yield Client(http)
         return
     # Imported here: a client of a running server needs no encoder, no index, no web framework.

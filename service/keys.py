@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-import json
 import os
 import secrets
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
 class KeysInvalid(ValueError):
@@ -18,8 +17,8 @@ class Key(BaseModel):
     """One key: its owner's name and the SHA-256 of the secret."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    sha256: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class KeyFile(BaseModel):
@@ -37,10 +36,7 @@ class Keys:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            file = KeyFile.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise KeysInvalid(f"key file {path} cannot be used: {error}") from error
+        file = _read(path)
         if not file.keys:
             raise KeysInvalid(f"key file {path} holds no key; `semblance keys add NAME` makes one")
         self._keys = file.keys
@@ -56,19 +52,43 @@ class Keys:
 
 
 def add_key(path: Path, name: str) -> str:
-    """Add a key to the file (made when missing, readable by its owner only); return the secret."""
-    file = KeyFile.model_validate_json(path.read_bytes()) if path.exists() else KeyFile()
+    """Add a key to the file (made when missing, readable by its owner only); return the secret.
+
+    Raises:
+        KeysInvalid: the name cannot be a key's, or is one already; or the file is no key file.
+    """
+    token = f"sem-{secrets.token_urlsafe(32)}"
+    try:
+        key = Key(name=name, sha256=_digest(token))
+    except ValidationError:
+        raise KeysInvalid(
+            f"a key cannot be named {name!r}; use 1 to 64 letters, digits and . _ - @, a letter or "
+            "digit first"
+        ) from None
+    file = _read(path) if path.exists() else KeyFile()
     if any(key.name == name for key in file.keys):
         raise KeysInvalid(f"{path} has a key named {name!r} already; choose another name")
-    token = f"sem-{secrets.token_urlsafe(32)}"
-    keys = [*file.keys, Key(name=name, sha256=_digest(token))]
+    keys = [*file.keys, key]
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".new")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as out:
-        json.dump(KeyFile(keys=keys).model_dump(), out, indent=2)
+        out.write(KeyFile(keys=keys).model_dump_json(indent=2))
     aside.replace(path)
     return token
+
+
+def _read(path: Path) -> KeyFile:
+    try:
+        return KeyFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise KeysInvalid(f"key file {path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise KeysInvalid(
+            f"{path} is no key file ({place}: {first['msg']}); `semblance keys add` makes one"
+        ) from None
 
 
 def _digest(token: str) -> str:

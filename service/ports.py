@@ -39,6 +39,11 @@ class Encoder(Protocol):
         ...
 
     @property
+    def sample(self) -> Item:
+        """An item that it embeds, to see whether it still does."""
+        ...
+
+    @property
     def manifest(self) -> Manifest:
         """What the bundle says of itself."""
         ...

@@ -7,10 +7,14 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
 
 FILE_BYTES_MAX = 1 << 20  # of one text file; the service would refuse a longer text anyway
 FIELD_CHARACTERS_MAX = 8 << 20  # of one CSV field; csv's own limit of 128 KiB is too tight
@@ -74,18 +78,28 @@ def open_source(path: Path, columns: Columns) -> Source:
 
 def _csv(path: Path, columns: Columns) -> Source:
     csv.field_size_limit(FIELD_CHARACTERS_MAX)
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    with path.open("rb") as probe:
-        first = io.TextIOWrapper(probe, "utf-8-sig", errors="surrogateescape", newline="")
-        names = next(csv.reader(first, delimiter=delimiter), [])
+    with path.open("rb") as raw, _csv_text(raw) as text:
+        try:
+            names = next(_csv_reader(text, path), [])
+        except csv.Error as error:
+            raise SourceInvalid(f"{path}: its first line is not a CSV header: {error}") from None
+    if not all(map(_is_utf8, names)):
+        raise SourceInvalid(f"{path}: its header is not UTF-8; convert the file")
     _check_columns(names, columns, path)
-    return Source(_csv_rows(path, columns, delimiter), path.stat().st_size)
+    return Source(_csv_rows(path, columns), path.stat().st_size)
 
 
-def _csv_rows(path: Path, columns: Columns, delimiter: str) -> Iterator[SourceRow]:
-    with path.open("rb") as raw:
-        text = io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
+def _csv_text(raw: BinaryIO) -> io.TextIOWrapper:
+    return io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _csv_reader(text: io.TextIOWrapper, path: Path) -> "CsvReader":
+    return csv.reader(text, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+
+
+def _csv_rows(path: Path, columns: Columns) -> Iterator[SourceRow]:
+    with path.open("rb") as raw, _csv_text(raw) as text:
+        reader = _csv_reader(text, path)
         names = next(reader)
         while True:
             place = f"line {reader.line_num + 1}"
@@ -144,25 +158,32 @@ def _parquet(path: Path, columns: Columns) -> Source:
 
     def rows() -> Iterator[SourceRow]:
         number = 0
-        for batch in file.iter_batches(batch_size=1024):
-            for cells in batch.to_pylist():
-                number += 1
-                given = {name: value for name, value in cells.items() if value is not None}
-                yield _row(f"row {number}", number, given, columns)
+        try:
+            for batch in file.iter_batches(batch_size=1024):
+                for cells in batch.to_pylist():
+                    number += 1
+                    given = {name: value for name, value in cells.items() if value is not None}
+                    yield _row(f"row {number}", number, given, columns)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise SourceInvalid(f"{path} is damaged after row {number}: {error}") from error
 
     return Source(rows(), file.metadata.num_rows)
 
 
 def _folder(path: Path) -> Source:
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in TEXT_SUFFIXES and p.is_file())
-    if not files:
+    files, unread = _text_files(path)
+    if not files and not unread:
         raise SourceInvalid(f"{path} holds no file that ends in {', '.join(TEXT_SUFFIXES)}")
 
     def rows() -> Iterator[SourceRow]:
+        for error in unread:
+            yield SourceRow(_told(Path(error.filename), path), 0, None, str(error.strerror))
         for done, file in enumerate(files, start=1):
-            name = file.relative_to(path).as_posix()
+            name = _told(file, path)
             label = None if file.parent == path else file.parent.relative_to(path).as_posix()
             try:
+                if not _is_utf8(file.as_posix()):
+                    raise ValueError("the file's name is not UTF-8; rename it")
                 if file.stat().st_size > FILE_BYTES_MAX:
                     raise ValueError(f"more than {FILE_BYTES_MAX} bytes; split it")
                 text = file.read_bytes().decode()
@@ -175,8 +196,27 @@ def _folder(path: Path) -> Source:
     return Source(rows(), len(files))
 
 
+def _text_files(path: Path) -> tuple[list[Path], list[OSError]]:
+    """Find the text files under a folder, and the sub-folders that could not be looked into."""
+    unread: list[OSError] = []
+    files = [
+        file
+        for folder, _, names in os.walk(path, onerror=unread.append)
+        for file in (Path(folder, name) for name in names)
+        if file.suffix.lower() in TEXT_SUFFIXES and file.is_file()
+    ]
+    return sorted(files), unread
+
+
+def _told(file: Path, path: Path) -> str:
+    name = file.relative_to(path).as_posix()
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _row(place: str, done: int, cells: Mapping[str, Any], columns: Columns) -> SourceRow:
     """Make an exemplar of a row's cells: id, label, text, vector or item; the rest is payload."""
+    own = (columns.id, columns.label, columns.text, columns.vector)
+    cells = {name: value for name, value in cells.items() if value is not None or name not in own}
     if isinstance(cells.get("item"), dict | str):
         item, used = cells["item"], "item"
     elif columns.vector in cells:
@@ -185,15 +225,12 @@ def _row(place: str, done: int, cells: Mapping[str, Any], columns: Columns) -> S
         item, used = {"text": cells[columns.text]}, columns.text
     else:
         return SourceRow(place, done, None, f"no {columns.text!r}: the cell is empty or missing")
+    if isinstance(cells.get(columns.id), bool | list | dict):
+        return SourceRow(place, done, None, f"{columns.id!r} is neither a string nor a number")
     label = cells.get(columns.label)
-    payload = {
-        name: value
-        for name, value in cells.items()
-        if name not in (columns.id, columns.label, used, "payload")
-    }
-    given = cells.get("payload")
-    if isinstance(given, dict):
-        payload |= given
+    payload = {n: v for n, v in cells.items() if n not in (columns.id, columns.label, used)}
+    if isinstance(cells.get("payload"), dict):
+        payload |= payload.pop("payload")
     exemplar: dict[str, Any] = {
         "label": None if label is None else str(label),
         "item": item,
@@ -204,7 +241,7 @@ def _row(place: str, done: int, cells: Mapping[str, Any], columns: Columns) -> S
         spoken = json.dumps(
             exemplar, sort_keys=True, allow_nan=False, ensure_ascii=False, default=_plain
         ).encode()
-    except (ValueError, TypeError) as error:  # NaN, lone surrogates, bytes
+    except (ValueError, TypeError, RecursionError) as error:  # NaN, lone surrogates, bytes
         return SourceRow(place, done, None, f"cannot be written as JSON: {error}")
     if len(spoken) > ROW_BYTES_MAX:
         return SourceRow(place, done, None, f"more than {ROW_BYTES_MAX} bytes as JSON; split it")
@@ -231,6 +268,9 @@ def _plain(value: object) -> object:
 
 
 def _check_columns(names: list[str], columns: Columns, path: Path) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceInvalid(f"{path} has two columns {', '.join(map(repr, twice))}: rename one")
     if not {columns.text, columns.vector, "item"} & set(names):
         raise SourceInvalid(
             f"{path} has no column {columns.text!r} (nor {columns.vector!r}); "

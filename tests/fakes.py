@@ -33,6 +33,7 @@ class FakeEncoder:
 
     modality = "text"
     cost_max = 16
+    sample = Item("text", "ready?")
 
     def __init__(self, name: str = "fake", dim: int = 8, space: str = "fake-space") -> None:
         self.name, self.dim, self.space = name, dim, space

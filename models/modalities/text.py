@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -57,11 +57,18 @@ class TextConfig(BaseModel):
 
     tokenizer: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")
     tokens_max: int = Field(gt=0, le=1 << 20)
-    inputs: list[Literal["input_ids", "attention_mask", "token_type_ids"]] = Field(min_length=2)
+    inputs: list[Literal["input_ids", "attention_mask", "token_type_ids"]]
     pad_id: int = Field(default=0, ge=0)
     prompts: dict[Literal["query", "document"], str] = {}
     default_prompt: str = ""
     item_bytes_max: int = Field(default=1 << 20, gt=0)
+
+    @field_validator("inputs")
+    @classmethod
+    def _ids_and_mask(cls, inputs: list[str]) -> list[str]:
+        if not {"input_ids", "attention_mask"} <= set(inputs):
+            raise ValueError("input_ids and attention_mask are needed")
+        return inputs
 
 
 @dataclass(frozen=True, slots=True)

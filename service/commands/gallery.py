@@ -15,13 +15,17 @@ from service.client import CallFailed, Client, open_client
 from service.settings import CALLER_KEY, SettingsInvalid, read_settings
 from service.sources import Columns, SourceInvalid, open_source
 
-STOPPED = 3
-
 
 class Stopped(click.ClickException):
     """The command ended before its work did; the same command goes on with it."""
 
-    exit_code = STOPPED
+    exit_code = 3
+
+
+class SomeRejected(click.ClickException):
+    """All was done that could be; some rows cannot become exemplars."""
+
+    exit_code = 4
 
 
 @click.group("gallery", short_help="Build, look at, ask and remove galleries.")
@@ -44,7 +48,10 @@ def with_client(function: Callable[..., Awaitable[None]]) -> Callable[..., None]
     def run(*args: Any, **kwargs: Any) -> None:
         ctx = click.get_current_context()
         server, key = ctx.obj
-        server = kwargs.pop("server", None) or server
+        own = kwargs.pop("server", None)
+        server = server if own is None else own
+        if server == "":  # an unset variable must not mean another gallery than the one meant
+            raise click.UsageError("--server is empty; name a URL, or leave it out")
 
         async def connected() -> None:
             async with open_client(server, key, read_settings()) as client:
@@ -89,8 +96,9 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
 
     \b
     Run it again after a kill, or when the source has grown: rows that stand already with the same
-    content are not embedded again. Exit code 0: every row stands. 1: some were rejected, see the
-    file of rejects. 2: wrong usage. 3: stopped before the end, run it again.
+    content are not embedded again. Exit code 0: every row stands. 1: refused, the message says why.
+    2: wrong usage. 3: stopped before the end, run it again. 4: some rows were rejected, the file of
+    rejects says why; all others stand.
     """
     from service.builder import Rejects, Tally  # noqa: PLC0415 - for this command only
     from service.builder import build as build_gallery  # noqa: PLC0415
@@ -103,12 +111,21 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["vector_column"],
     )
     opened = open_source(source, columns)
-    await create(client, name, options)
     rejects = Rejects(options["rejected"] or Path(f"{name}.rejected.jsonl"))
+    try:
+        rejects.open()
+    except OSError as error:
+        raise click.UsageError(
+            f"rejects cannot be written to {rejects.path}: {error.strerror}; name another file "
+            "with --rejected"
+        ) from error
+    await create(client, name, options)
     with progress_bar(f"building {name}", opened.total) as update:
         try:
             tally: Tally = await build_gallery(client, name, opened, rejects, update)
         except CallFailed as error:
+            if 400 <= error.status < 500:
+                raise  # again would be refused again
             message = f"{error}; what was acknowledged stands: run the same command again to go on"
             raise Stopped(message) from error
     state = await client.gallery("GET", name)
@@ -119,7 +136,7 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
     if tally.truncated:
         click.echo(f"{tally.truncated} texts were longer than the encoder reads, and were cut")
     if tally.rejected:
-        raise click.ClickException(f"{tally.rejected} rows were rejected; {rejects.path} says why")
+        raise SomeRejected(f"{tally.rejected} rows were rejected; {rejects.path} says why")
 
 
 async def create(client: Client, name: str, options: dict[str, Any]) -> None:

@@ -19,6 +19,9 @@ from service.settings import Settings, SettingsInvalid, read_settings
 WORDS = ("the", "gallery", "answers", "whose", "logo", "this", "is", "and", "when", "nobody's")
 
 
+COUNT = click.IntRange(min=1)
+
+
 @click.group("models", short_help="List, verify, measure and import encoders.")
 def command() -> None:
     """List, verify, measure and import encoders (bundles)."""
@@ -32,28 +35,36 @@ def settings_or_exit() -> Settings:
         raise click.UsageError(str(error)) from error
 
 
+def bundle_folders(settings: Settings) -> list[Path]:
+    """List the bundles of the setting's folder, or say why there are none."""
+    try:
+        return list_bundles(settings.bundles_dir)
+    except BundleError as error:
+        raise click.ClickException(str(error)) from error
+
+
 def bundle_folder(name: str) -> Path:
     """Find a bundle by its name, or by its folder's path."""
     settings = settings_or_exit()
     for folder in (settings.bundles_dir / name, Path(name)):
         if folder.is_dir():
             return folder
-    known = ", ".join(folder.name for folder in list_bundles(settings.bundles_dir)) or "none"
+    known = ", ".join(folder.name for folder in bundle_folders(settings)) or "none"
     raise click.ClickException(f"no bundle {name!r} in {settings.bundles_dir} (there: {known})")
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_models(as_json: bool) -> None:
-    """List the bundles of the bundles folder."""
+    """List the bundles of the bundles folder; those that cannot be served, with the reason."""
     rows: list[dict[str, Any]] = []
-    for folder in list_bundles(settings_or_exit().bundles_dir):
+    refused: dict[str, str] = {}
+    for folder in bundle_folders(settings_or_exit()):
         try:
             bundle = Bundle.open(folder)
         except BundleError as error:
-            rows.append({"name": folder.name, "error": str(error)})
+            refused[folder.name] = str(error)
             continue
-        size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
         m = bundle.manifest
         rows.append(
             {
@@ -62,18 +73,21 @@ def list_models(as_json: bool) -> None:
                 "dim": m.dim,
                 "precision": m.precision,
                 "space": bundle.space,
-                "megabytes": round(size / 1e6, 1),
+                "megabytes": round(bundle.size_bytes / 1e6, 1),
                 "licence": m.licence,
             }
         )
     if as_json:
         click.echo(json.dumps(rows))
-        return
-    table = Table("name", "modality", "dim", "precision", "space", "MB", "licence", box=None)
-    for row in rows:
-        values = [str(value) for value in row.values()]
-        table.add_row(*(values if len(values) > 2 else [values[0], f"[red]{values[1]}"]))
-    Console().print(table)
+    else:
+        table = Table("name", "modality", "dim", "precision", "space", "MB", "licence", box=None)
+        for row in rows:
+            table.add_row(*map(str, row.values()))
+        Console().print(table)
+    for name, reason in refused.items():
+        click.echo(f"REFUSED {name}: {reason}", err=True)
+    if refused:
+        raise SystemExit(1)
 
 
 @command.command("show")
@@ -93,7 +107,7 @@ def show(name: str) -> None:
 def verify(names: tuple[str, ...]) -> None:
     """Check hashes and replay the probe of bundles (all, without names)."""
     settings = settings_or_exit()
-    folders = [bundle_folder(name) for name in names] or list_bundles(settings.bundles_dir)
+    folders = [bundle_folder(name) for name in names] or bundle_folders(settings)
     failed = 0
     for folder in folders:
         try:
@@ -109,8 +123,8 @@ def verify(names: tuple[str, ...]) -> None:
 
 @command.command("bench")
 @click.argument("name")
-@click.option("--texts", default=256, show_default=True, help="How many texts to embed.")
-@click.option("--batch", default=32, show_default=True, help="Texts of one forward pass.")
+@click.option("--texts", type=COUNT, default=256, show_default=True, help="Texts to embed.")
+@click.option("--batch", type=COUNT, default=32, show_default=True, help="Texts of one pass.")
 def bench(name: str, texts: int, batch: int) -> None:
     """Measure a text bundle on this machine: throughput in sorted batches, latency of one."""
     settings = settings_or_exit()

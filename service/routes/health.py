@@ -5,7 +5,8 @@ from time import perf_counter
 
 from fastapi import Response
 
-from models.modality import Item
+from index.errors import GalleryError
+from index.galleries import Galleries
 from service.errors import ServiceError
 from service.lane import Embedded, Lane
 from service.replies import Json
@@ -22,14 +23,15 @@ async def livez() -> Response:
     return Json({"status": "alive"})
 
 
-@router.get("/readyz", summary="Every loaded encoder embeds")
+@router.get("/readyz", summary="Every loaded encoder embeds, and writes are taken")
 async def readyz(parts: PartsOf) -> Response:
-    """Answer 200 after a recent successful forward pass of every encoder, else 503."""
+    """Answer 200 where every encoder embedded something lately and writes are taken, else 503."""
     lanes = parts.embedder.lanes
     proven = await asyncio.gather(*(_embeds(lane) for lane in lanes.values()))
     states = dict(zip(lanes, proven, strict=True))
-    ready = bool(states) and all(states.values())
-    body = {"status": "ready" if ready else "not ready", "encoders": states}
+    writes = _takes_writes(parts.galleries)
+    ready = writes and bool(states) and all(states.values())
+    body = {"status": "ready" if ready else "not ready", "encoders": states, "writes": writes}
     return Json(body, status_code=200 if ready else 503)
 
 
@@ -39,6 +41,14 @@ async def metrics(parts: PartsOf) -> Response:
     return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
+def _takes_writes(galleries: Galleries) -> bool:
+    try:
+        galleries.check()
+    except GalleryError:
+        return False
+    return True
+
+
 async def _embeds(lane: Lane) -> bool:
     if not lane.alive:
         return False
@@ -46,7 +56,7 @@ async def _embeds(lane: Lane) -> bool:
         return True
     try:
         async with asyncio.timeout(FORWARD_SECONDS_MAX):
-            call = await lane.embed([Item(lane.encoder.modality, "ready?")])
+            call = await lane.embed([lane.encoder.sample])
     except (TimeoutError, ServiceError):
         return False
     return all(isinstance(outcome, Embedded) for outcome in call.outcomes)

@@ -220,7 +220,7 @@ def test_bad_rows_go_to_a_file_with_their_reasons(server: Server, tmp_path: Path
     source.write_text(good + bad, "utf-8")
     words = ("build", "rows", source, "--model", "minilm", "--server", server.url)
     code, out, err = ran(*words, folder=tmp_path)
-    assert code == 1
+    assert code == 4
     assert out == "rows: 1 enrolled, 0 stood already, 4 rejected; 1 exemplars in all\n"
     assert err.splitlines()[-1] == "Error: 4 rows were rejected; rows.rejected.jsonl says why"
     rejects = tmp_path / "rows.rejected.jsonl"
@@ -243,7 +243,14 @@ def test_bad_rows_go_to_a_file_with_their_reasons(server: Server, tmp_path: Path
         (("build", "films", "none.csv", "--model", "minilm"), 2, "does not exist"),
         (("build", "films", "films.csv", "--model", "gpt"), 1, "no model 'gpt' is loaded"),
         (("build", "films", "films.csv", "--model", "minilm", "--text-column", "plot"), 1, "plot"),
+        (("build", "films", "films.csv", "--rejected", "no/where"), 2, "name another file"),
         (("list", "--server", "http://127.0.0.1:9"), 1, "no answer from http://127.0.0.1:9"),
+        (("list", "--server", "http://[::1"), 1, "cannot be used"),
+        (("list", "--server", ""), 2, "--server is empty"),
+        (("--key", "é", "list", "--server", "http://127.0.0.1:9"), 1, "cannot be used"),
+        (("identify", "films", "a", "--threshold", "nan"), 1, "cannot be sent"),
+        (("search", "films", "\udcff"), 1, "cannot be sent"),
+        (("show", "\udcff"), 1, "no gallery"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_an_exit_code(

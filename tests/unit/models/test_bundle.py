@@ -88,11 +88,12 @@ def test_a_failed_write_leaves_no_trace(tmp_path: Path) -> None:
     assert Bundle.open(tmp_path / "a").space == space(tmp_path / "b")
 
 
-def test_bundles_are_listed_by_their_manifest(tmp_path: Path) -> None:
+def test_every_folder_is_listed_so_that_a_foreign_one_is_told(tmp_path: Path) -> None:
     for name in ("b", "a"):
         write_bundle(tmp_path / name, MANIFEST, FILES)
-    (tmp_path / "not-a-bundle").mkdir()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / ".being-written").mkdir()
     (tmp_path / "file").touch()
-    assert [path.name for path in list_bundles(tmp_path)] == ["a", "b"]
+    assert [path.name for path in list_bundles(tmp_path)] == ["a", "b", "foreign"]
     with pytest.raises(BundleUnsupported, match="no such directory"):
         list_bundles(tmp_path / "nowhere")

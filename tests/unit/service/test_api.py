@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,41 @@ def test_models(tmp_path: Path) -> None:
         assert (reply.status_code, error_of(reply)["code"]) == (404, "model_not_found")
 
     play(tmp_path, scene)
+
+
+def test_readiness_tells_of_encoders_and_of_writes(tmp_path: Path) -> None:
+    async def played() -> None:
+        with running(tmp_path) as parts:
+            async with calling(parts) as client:
+                reply = await client.get("/readyz")
+                told = {"status": "ready", "encoders": {"fake": True}, "writes": True}
+                assert (reply.status_code, reply.json()) == (200, told)
+                parts.galleries.close()
+                reply = await client.get("/readyz")
+                told = {"status": "not ready", "encoders": {"fake": True}, "writes": False}
+                assert (reply.status_code, reply.json()) == (503, told)
+
+    asyncio.run(played())
+
+
+def test_the_pages_of_the_surface_need_neither_key_nor_internet(tmp_path: Path) -> None:
+    add_key(tmp_path / "keys.json", "ci")
+
+    async def played() -> None:
+        with running(tmp_path, keys=Keys(tmp_path / "keys.json")) as parts:
+            async with calling(parts) as client:
+                page = (await client.get("/docs")).text
+                links = re.findall(r'(?:src|href)="([^"]+)"', page)
+                assert links
+                for link in links:
+                    assert link.startswith(("/docs/static/", "data:"))
+                    if not link.startswith("data:"):
+                        assert (await client.get(link)).status_code == 200
+                assert (await client.get("/openapi.json")).json()["info"]["title"] == "Semblance"
+                reply = await client.get("/docs/static/none")
+                assert (reply.status_code, error_of(reply)["code"]) == (404, "path_unknown")
+
+    asyncio.run(played())
 
 
 def test_keys_open_and_close(tmp_path: Path) -> None:

@@ -24,7 +24,25 @@ def test_names_are_unique(tmp_path: Path) -> None:
         add_key(tmp_path / "k", "a")
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"keys": []}', '{"keys": [{"name": "x"}]}'])
+@pytest.mark.parametrize("name", ["", "a b", "\udcff", "x" * 65, "-a"])
+def test_a_name_that_cannot_be_told_leaves_the_file_as_it_is(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "keys.json"
+    token = add_key(path, "me@work")
+    with pytest.raises(KeysInvalid, match="cannot be named"):
+        add_key(path, name)
+    assert Keys(path).name_of(token) == "me@work"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"keys": []}',
+        '{"keys": [{"name": "x"}]}',
+        '{"keys": [{"name": "x", "sha256": "ü"}]}',
+    ],
+)
 def test_a_file_that_admits_nobody_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "keys.json"
     path.write_text(content)

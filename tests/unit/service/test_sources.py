@@ -1,9 +1,12 @@
 """Every kind of source gives the same exemplars; every bad row gets a reason and a place."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from service.sources import Columns, SourceInvalid, SourceRow, open_source
@@ -98,6 +101,56 @@ def test_vectors_and_items(tmp_path: Path) -> None:
     assert good(read(table))[0]["item"] == {"vector": [0.5, 1]}
 
 
+def test_nulls_are_nothing_and_a_payload_column_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"id": null, "text": "x", "label": null, "y": null}\n{"text": "x", "y": null}\n'
+    )
+    first, second = good(read(path))
+    assert first == second
+    assert (first["label"], first["payload"]) == (None, {"y": None})
+    table = tmp_path / "a.csv"
+    table.write_text("id,text,payload\n1,x,kept\n")
+    assert good(read(table))[0]["payload"] == {"payload": "kept"}
+
+
+@pytest.mark.parametrize("odd", ["true", "[1]", '{"a": 1}'])
+def test_an_id_is_a_string_or_a_number(tmp_path: Path, odd: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"id": {odd}, "text": "x"}}\n')
+    (row,) = read(path)
+    assert row.reason == "'id' is neither a string nor a number"
+
+
+def test_what_a_folder_hides_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "good.txt").write_text("x")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_text("x")
+
+    def walk(path: Path, onerror: Any) -> Any:
+        onerror(PermissionError(13, "Permission denied", str(tmp_path / "closed")))
+        return walked(path)
+
+    walked = os.walk
+    monkeypatch.setattr(os, "walk", walk)
+    rows = read(tmp_path)
+    assert [(row.place, row.reason) for row in rows if row.exemplar is None] == [
+        ("closed", "Permission denied"),
+        (r"\udcff.txt", "the file's name is not UTF-8; rename it"),
+    ]
+    assert [row.exemplar["id"] for row in rows if row.exemplar] == ["good.txt"]
+
+
+def test_a_damaged_table_says_how_far_it_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    columns = {"text": [f"text {n}" * 9 for n in range(5000)]}
+    pyarrow.parquet.write_table(pa.table(columns), path, compression="gzip", use_dictionary=False)
+    raw = bytearray(path.read_bytes())
+    raw[200:2000] = bytes(1800)
+    path.write_bytes(raw)
+    with pytest.raises(SourceInvalid, match=r"damaged after row \d+"):
+        read(path)
+
+
 def test_bad_rows_of_csv(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(
@@ -129,6 +182,9 @@ def test_bad_rows_of_jsonl(tmp_path: Path) -> None:
     [
         ("a.csv", b"id,words\n1,x\n", "--text-column"),
         ("a.csv", b"", "has none"),
+        ("a.csv", b"text,x,x\n", "two columns 'x'"),
+        ("a.csv", b"te\xffxt,text\n", "not UTF-8"),
+        ("a.csv", b'id,"te"xt,text\n', "not a CSV header"),
         ("a.parquet", b"not parquet", "not Parquet"),
         ("a.xlsx", b"", "not one of"),
     ],
