@@ -93,7 +93,7 @@ def first_complaint(errors: Sequence[Any]) -> tuple[str | None, str]:
     """
     first = errors[0]
     param = path_of(first["loc"])
-    message = _WORDS.get(first["type"], first["msg"])
+    message = _WORDS.get(first["type"], first["msg"]).removeprefix("Value error, ")
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return param or None, f"{param or 'body'}: {message}{more}"
 

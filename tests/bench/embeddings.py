@@ -27,8 +27,9 @@ WORDS = ("whose", "mark", "is", "this", "the", "gallery", "tells", "or", "says",
 
 def figures() -> list[Figure]:
     """Measure texts a second, for texts of mixed lengths and of one length."""
-    mixed = random.Random(0).sample([row["item"]["text"] for row in rows()], TEXTS)
+    docstrings = random.Random(0).sample([row["item"]["text"] for row in rows()], TEXTS)
     rng = random.Random(1)
+    mixed = [" ".join(rng.choices(WORDS, k=rng.randint(4, 64))) for _ in range(TEXTS)]
     even = [" ".join(rng.choices(WORDS, k=32)) for _ in range(TEXTS)]
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -36,7 +37,8 @@ def figures() -> list[Figure]:
         httpx.Client(base_url=server.url, timeout=120) as http,
     ):
         return [
-            compared(http, "128 texts x 2 callers: docstrings", mixed),
+            compared(http, "128 texts x 2 callers: docstrings", docstrings),
+            compared(http, "128 texts x 2 callers: 4 to 64 words", mixed),
             compared(http, "128 texts x 2 callers: 32 words each", even),
         ]
 
