@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from service.sampling import missing
+from service.settings import Settings
 from tests.server import Server
 
 pytestmark = pytest.mark.slow
@@ -25,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("data")
     with Server(folder, samples=True) as server:
         until = time.monotonic() + BUILD_SECONDS_MAX
-        while not (folder / "samples.json").exists():
+        while missing(Settings(data_dir=folder)):
             assert time.monotonic() < until, "the sample gallery was not built"
             time.sleep(0.5)
         yield server
