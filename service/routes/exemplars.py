@@ -49,7 +49,8 @@ async def page(
         )
     found = parts.galleries.get(gallery)
     wanted = _filter(filter)
-    rows, cursor = await run_sync(lambda: found.page(after=after, limit=limit, filter=wanted))
+    start = after or None  # `?after=` is the first page
+    rows, cursor = await run_sync(lambda: found.page(after=start, limit=limit, filter=wanted))
     return Json({"exemplars": [rendered(row) for row in rows], "next": cursor})
 
 
@@ -107,7 +108,7 @@ def rendered(row: StoredExemplar) -> dict[str, Any]:
 
 
 def _filter(text: str | None) -> dict[str, Any] | None:
-    if text is None:
+    if not text:
         return None
     try:
         parsed = orjson.loads(text)
