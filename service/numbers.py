@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from service.errors import RequestInvalid
 
 Rows = NDArray[np.float32]
+DType = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
 
 
 def check_dimensions(wanted: int | None, dim: int) -> None:
@@ -45,7 +46,7 @@ def _bits(rows: Rows) -> NDArray[np.uint8]:
     return np.packbits(rows > 0, axis=1)
 
 
-CASTS: dict[str, Callable[[Rows], NDArray[Any]]] = {
+CASTS: dict[DType, Callable[[Rows], NDArray[Any]]] = {
     "float32": lambda rows: rows,
     "float16": lambda rows: rows.astype(np.float16),
     "int8": lambda rows: _steps(rows).astype(np.int8),
@@ -55,7 +56,7 @@ CASTS: dict[str, Callable[[Rows], NDArray[Any]]] = {
 }
 
 
-def spelled(rows: Rows, *, dtype: str, base64_wanted: bool) -> list[Any]:
+def spelled(rows: Rows, *, dtype: DType, base64_wanted: bool) -> list[Any]:
     """Spell rows as lists of numbers, or as the base64 of their little-endian bytes.
 
     int8 is ``round(127 x)``, uint8 is that plus 128; ubinary packs the signs of eight dimensions

@@ -23,7 +23,7 @@ Row: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class QueryRows:
     """Unit rows ``(n, dim)`` and the positions of the items that were cut short."""
 
     rows: NDArray[np.float32]
@@ -91,7 +91,7 @@ async def rows_of(
     places: Sequence[str],
     role: Role | None,
     lane: Lane | None = None,
-) -> Rows:
+) -> QueryRows:
     """Make unit rows: vectors pass the gate, items are embedded by the space's encoder.
 
     Raises:
@@ -109,12 +109,12 @@ async def rows_of(
         else:
             rows[position] = one
     if not items:
-        return Rows(rows, [])
+        return QueryRows(rows, [])
     lane = lane or embedder.lane_of_space(space.space, gallery=space.gallery)
     names = [places[position] for position in at]
     made = await embedder.embed(lane, items, timings, places=names, role=role)
     rows[at] = made.rows
-    return Rows(rows, [at[position] for position in made.truncated])
+    return QueryRows(rows, [at[position] for position in made.truncated])
 
 
 def check_space(claimed: str | None, space: Space) -> None:

@@ -18,8 +18,8 @@ from pydantic import (
 from index.backend import AUTO, backend_names
 from index.galleries import DIM_MAX
 from service.intake import schema_of_input, schema_of_item
+from service.numbers import DType
 
-DTYPES = Literal["float32", "float16", "int8", "uint8", "binary", "ubinary"]
 AnyItem = Annotated[Any, WithJsonSchema(schema_of_item(vectors=True))]
 AnyInput = Annotated[Any, WithJsonSchema(schema_of_input())]
 FilterJson = Annotated[
@@ -63,7 +63,7 @@ class EmbeddingsRequest(Wire):
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Positive | None = None
     user: str | None = None
-    dtype: DTYPES = "float32"
+    dtype: DType = "float32"
     truncate: bool = True
     input_type: Annotated[
         Literal["query", "document"] | None,

@@ -13,7 +13,7 @@ from index.gallery import Gallery
 from index.hits import Found, Hit, pair_scores
 from service.embedder import Embedder
 from service.ports import Encoder
-from service.queries import Rows, Space, check_space, rows_of
+from service.queries import QueryRows, Space, check_space, rows_of
 from service.timings import Timings
 
 ThresholdFrom = Literal["request", "calibration", "encoder"]
@@ -222,7 +222,7 @@ class Searcher:
         lanes = self._embedder.lanes.values()
         return next((lane.encoder for lane in lanes if lane.encoder.space == space), None)
 
-    async def _rows(self, gallery: Gallery, question: Question, timings: Timings) -> Rows:
+    async def _rows(self, gallery: Gallery, question: Question, timings: Timings) -> QueryRows:
         space = Space(gallery.space, gallery.dim, gallery.name)
         check_space(question.claimed_space, space)
         return await rows_of(

@@ -1,6 +1,7 @@
 """An embedding's dimensions, types and spellings, against their definitions."""
 
 import base64
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import RequestInvalid
-from service.numbers import check_dimensions, cut, spelled
+from service.numbers import CASTS, DType, check_dimensions, cut, spelled
 
 
 def unit(n: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -26,6 +27,10 @@ def test_cut_rows_are_unit_and_point_the_same_way(dimensions: int, seed: int) ->
         rows[:, :dimensions],
         atol=1e-6,
     )
+
+
+def test_every_type_that_can_be_asked_for_is_made() -> None:
+    assert set(CASTS) == set(get_args(DType))
 
 
 def test_more_dimensions_than_there_are() -> None:
@@ -46,7 +51,7 @@ def test_more_dimensions_than_there_are() -> None:
     ],
 )
 def test_both_spellings_hold_the_same_numbers(
-    dtype: str, numpy_type: str, bytes_of_16: int
+    dtype: DType, numpy_type: str, bytes_of_16: int
 ) -> None:
     rows = unit(2, 16)
     numbers = spelled(rows, dtype=dtype, base64_wanted=False)
