@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from service.client import CallFailed, Client
-from service.sources import Source, SourceRow
+from service.source import Source, SourceRow
 
 BATCH_ROWS = 256
 BATCH_CHARACTERS = 8 << 20

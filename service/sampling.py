@@ -15,7 +15,7 @@ from service import samples
 from service.builder import Rejects, Tally, build
 from service.client import CallFailed, Client
 from service.settings import Settings
-from service.sources import Source, SourceRow
+from service.source import Source, SourceRow
 
 
 def found_samples() -> list[ModuleType]:

@@ -13,7 +13,7 @@ import click
 
 from service.client import CallFailed, Client, open_client
 from service.settings import CALLER_KEY, SettingsInvalid, read_settings
-from service.sources import Columns, SourceInvalid, open_source
+from service.source import Columns, SourceInvalid, open_source
 
 
 class Stopped(click.ClickException):

@@ -40,7 +40,7 @@ PLANTED = [
     ("web-at-the-edge", "service.searcher", "from fastapi import HTTPException"),
     ("web-at-the-edge", "service.assembly", "from starlette.types import ASGIApp"),
     ("edge-apart", "service.numbers", "from service.replies import Json"),
-    ("edge-apart", "service.sources", "def late(): from service.app import create_app"),
+    ("edge-apart", "service.source", "def late(): from service.app import create_app"),
     ("faiss-door", "index.view", "import faiss"),
     ("sqlite-door", "index.store", "import apsw"),
     ("runtime-door", "models.modality", "import onnxruntime"),

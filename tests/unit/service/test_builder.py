@@ -9,7 +9,7 @@ import pytest
 
 from service.builder import Rejects, Tally, build
 from service.client import CallFailed
-from service.sources import Source, SourceRow
+from service.source import Source, SourceRow
 
 
 class Service:

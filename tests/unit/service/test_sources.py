@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from service.sources import Columns, SourceInvalid, SourceRow, open_source
+from service.source import Columns, SourceInvalid, SourceRow, open_source, readers
 
 ROWS: list[dict[str, Any]] = [
     {"id": "1", "label": "Acme", "text": "an anvil", "year": "1950"},
@@ -45,6 +45,13 @@ def write_csv(path: Path, rows: list[dict[str, Any]], delimiter: str = ",") -> N
         writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
         writer.writeheader()
         writer.writerows(rows)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.ndjson", "A.PARQUET", "folder"])
+def test_a_source_is_read_by_one_kind_alone(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.touch() if "." in name else path.mkdir()
+    assert [reader.recognises(path) for reader in readers()].count(True) == 1
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
@@ -186,7 +193,7 @@ def test_bad_rows_of_jsonl(tmp_path: Path) -> None:
         ("a.csv", b"te\xffxt,text\n", "not UTF-8"),
         ("a.csv", b'id,"te"xt,text\n', "not a CSV header"),
         ("a.parquet", b"not parquet", "not Parquet"),
-        ("a.xlsx", b"", "not one of"),
+        ("a.xlsx", b"", "of no kind that is read here: .*csv.*jsonl.*parquet.*folder"),
     ],
 )
 def test_sources_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, said: str) -> None:

@@ -1,0 +1,173 @@
+"""The port to reference data on disk, and the catalog of its kinds: a module of `sources/` is one.
+
+Every row becomes an exemplar as the REST surface takes it, or a reason why it cannot.
+"""
+
+import hashlib
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from service import sources
+
+ROW_BYTES_MAX = 8 << 20  # of one row as JSON; the service bounds its parts more tightly
+
+
+class SourceInvalid(ValueError):
+    """The source as a whole cannot be read; the message says what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a table are what; all others become the payload."""
+
+    id: str = "id"
+    label: str = "label"
+    text: str = "text"
+    vector: str = "vector"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row: where it stands, how far the source is read, and an exemplar or a reason.
+
+    Args:
+        place: line, row number or file name, for messages.
+        done: how much of ``Source.total`` is behind it.
+    """
+
+    place: str
+    done: int
+    exemplar: dict[str, Any] | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows, and how much there is in all, in bytes, rows or files."""
+
+    rows: Iterable[SourceRow]
+    total: int
+
+
+class Reader(Protocol):
+    """One kind of reference data; a module of `service/sources/`."""
+
+    kind: str
+    """What it reads, for messages: `.csv`, `a folder of texts`."""
+
+    def recognises(self, path: Path) -> bool:
+        """Tell by name and kind whether what stands there is read here; no two readers agree."""
+        ...
+
+    def read(self, path: Path, columns: Columns) -> Source:
+        """Open it, and refuse what cannot be read at all.
+
+        Raises:
+            SourceInvalid: also while rows are read, where the rest is damaged.
+        """
+        ...
+
+
+def readers() -> list[Reader]:
+    """Import every file of ``service/sources``."""
+    names = sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
+    return [cast(Reader, importlib.import_module(f"{sources.__name__}.{name}")) for name in names]
+
+
+def open_source(path: Path, columns: Columns) -> Source:
+    """Open a source by what it is.
+
+    Raises:
+        SourceInvalid: it is missing, of no known kind, or lacks the columns.
+    """
+    if not path.exists():
+        raise SourceInvalid(f"{path} does not exist")
+    for reader in readers():
+        if reader.recognises(path):
+            return reader.read(path, columns)
+    kinds = "; ".join(reader.kind for reader in readers())
+    raise SourceInvalid(f"{path} is of no kind that is read here: {kinds}")
+
+
+def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) -> SourceRow:
+    """Make an exemplar of a row's cells: id, label, text, vector or item; the rest is payload."""
+    own = (columns.id, columns.label, columns.text, columns.vector)
+    cells = {name: value for name, value in cells.items() if value is not None or name not in own}
+    if isinstance(cells.get("item"), dict | str):
+        item, used = cells["item"], "item"
+    elif columns.vector in cells:
+        item, used = {"vector": _vector(cells[columns.vector])}, columns.vector
+    elif columns.text in cells:
+        item, used = {"text": cells[columns.text]}, columns.text
+    else:
+        return SourceRow(place, done, None, f"no {columns.text!r}: the cell is empty or missing")
+    if isinstance(cells.get(columns.id), bool | list | dict):
+        return SourceRow(place, done, None, f"{columns.id!r} is neither a string nor a number")
+    label = cells.get(columns.label)
+    payload = {n: v for n, v in cells.items() if n not in (columns.id, columns.label, used)}
+    if isinstance(cells.get("payload"), dict):
+        payload |= payload.pop("payload")
+    exemplar: dict[str, Any] = {
+        "label": None if label is None else str(label),
+        "item": item,
+        "payload": payload or None,
+    }
+    try:
+        exemplar["id"] = str(cells[columns.id]) if columns.id in cells else None
+        spoken = json.dumps(
+            exemplar, sort_keys=True, allow_nan=False, ensure_ascii=False, default=_plain
+        ).encode()
+    except (ValueError, TypeError, RecursionError) as error:  # NaN, lone surrogates, bytes
+        return SourceRow(place, done, None, f"cannot be written as JSON: {error}")
+    if len(spoken) > ROW_BYTES_MAX:
+        return SourceRow(place, done, None, f"more than {ROW_BYTES_MAX} bytes as JSON; split it")
+    exemplar = json.loads(spoken)
+    if exemplar["id"] is None:  # a row without an id is its content: the same again is the same
+        exemplar["id"] = hashlib.blake2b(spoken, digest_size=16).hexdigest()
+    return SourceRow(place, done, exemplar)
+
+
+def _vector(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value  # the service says what is wrong with it
+    return value
+
+
+def _plain(value: object) -> object:
+    """Write what Parquet holds and JSON does not: dates, decimals, bytes."""
+    if isinstance(value, bytes):
+        raise TypeError("bytes have no place in JSON")
+    return str(value)
+
+
+def check_columns(names: list[str], columns: Columns, path: Path) -> None:
+    """Refuse a table that repeats a column or has nothing to embed.
+
+    Raises:
+        SourceInvalid: naming the columns.
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceInvalid(f"{path} has two columns {', '.join(map(repr, twice))}: rename one")
+    if not {columns.text, columns.vector, "item"} & set(names):
+        raise SourceInvalid(
+            f"{path} has no column {columns.text!r} (nor {columns.vector!r}); "
+            f"it has {', '.join(names) or 'none'}: name one with --text-column"
+        )
+
+
+def is_utf8(value: str) -> bool:
+    """Tell whether a string read with `surrogateescape` was UTF-8 on disk."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
