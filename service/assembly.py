@@ -91,7 +91,7 @@ def assemble(settings: Settings) -> Parts:
         galleries=galleries,
         embedder=embedder,
         enroller=Enroller(embedder, payload_bytes_max=settings.payload_bytes_max),
-        searcher=Searcher(embedder),
+        searcher=Searcher(embedder, bulk_at_once=cores()),
         metrics=metrics,
         keys=keys,
         close=close,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from index.calibration import Calibration
@@ -16,6 +17,9 @@ from service.ports import Encoder
 from service.queries import QueryRows, Space, check_space, rows_of
 from service.timings import Timings
 
+# Beyond either, a question takes its turn: each takes memory and all cores for a second or more.
+BULK_QUERIES = 16
+BULK_HITS = 2000
 ThresholdFrom = Literal["request", "calibration", "encoder"]
 
 
@@ -66,10 +70,16 @@ class Verified:
 
 
 class Searcher:
-    """Asks galleries, embedding what is not a vector already."""
+    """Asks galleries, embedding what is not a vector already.
 
-    def __init__(self, embedder: Embedder) -> None:
+    Args:
+        bulk_at_once: how many questions of many queries or hits are searched side by side; others
+            are not held up by them.
+    """
+
+    def __init__(self, embedder: Embedder, *, bulk_at_once: int) -> None:
         self._embedder = embedder
+        self._bulk = CapacityLimiter(bulk_at_once)
 
     async def search(
         self,
@@ -97,8 +107,10 @@ class Searcher:
                 with_vector=with_vector,
             )
 
+        queries = len(question.items)
+        bulk = queries > BULK_QUERIES or queries * k > BULK_HITS
         with timings.stage("search"):
-            found = await run_sync(ask)
+            found = await run_sync(ask, limiter=self._bulk if bulk else None)
         return Answer(found, rows.truncated)
 
     async def identify(

@@ -51,7 +51,16 @@ def running(
         galleries.close()
 
     enroller = Enroller(embedder, payload_bytes_max=made.payload_bytes_max)
-    parts = Parts(made, galleries, embedder, enroller, Searcher(embedder), metrics, keys, close)
+    parts = Parts(
+        made,
+        galleries,
+        embedder,
+        enroller,
+        Searcher(embedder, bulk_at_once=2),
+        metrics,
+        keys,
+        close,
+    )
     try:
         yield parts
     finally:
