@@ -76,6 +76,9 @@ def entries(exemplars: Sequence[Exemplar], rows: Rows) -> list[Entry]:
         if one.label is not None:
             check_name(one.label, f"{where}.label")
         payload = payload_json(one.payload, f"{where}.payload")
+        size = len(payload.encode()) if payload else 0
+        if size > PAYLOAD_BYTES_MAX:
+            raise RowsInvalid(f"{where}.payload has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
         item = _json(one.item, f"{where}.item")
         written.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes()))
     return written
@@ -122,14 +125,11 @@ def is_name(name: object) -> bool:
 def payload_json(payload: Mapping[str, Any] | None, where: str) -> str | None:
     """Write a payload as JSON.
 
-    Raises: RowsInvalid, for what is not JSON, too long or nested too deep.
+    Raises: RowsInvalid, for what is not JSON or nested too deep.
     """
     text = _json(payload, where)
     if text is None:
         return None
-    size = len(text.encode())
-    if size > PAYLOAD_BYTES_MAX:
-        raise RowsInvalid(f"{where} has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
     # Counting brackets bounds the depth at no cost; only the suspicious are walked.
     suspicious = text.count("{") + text.count("[") > PAYLOAD_DEPTH_MAX
     if suspicious and _deeper(payload, PAYLOAD_DEPTH_MAX):

@@ -231,6 +231,24 @@ def _kind(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
+def constant(filter_: Filter) -> bool | None:
+    """Return what a filter says of every exemplar alike, or None where it depends on them."""
+    match filter_:
+        case Every(parts):
+            said = {constant(part) for part in parts}
+            return False if False in said else None if None in said else True
+        case Some(parts):
+            said = {constant(part) for part in parts}
+            return True if True in said else None if None in said else False
+        case Not(part):
+            inner = constant(part)
+            return None if inner is None else not inner
+        case Is(_, values) if not values:
+            return False
+        case _:
+            return None
+
+
 def compile_sql(filter_: Filter) -> tuple[str, tuple[Binding, ...]]:
     """Return an SQL condition on `exemplars`, true of those that match, and its bindings."""
     bindings: list[Binding] = []

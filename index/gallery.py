@@ -19,7 +19,7 @@ from index.errors import (
     SeqAhead,
 )
 from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
-from index.filters import compile_sql, parse
+from index.filters import compile_sql, constant, parse
 from index.hits import Found
 from index.published import Published
 from index.reader import Reader
@@ -163,14 +163,15 @@ class Gallery:
     def remove_where(self, filter: Mapping[str, Any]) -> tuple[int, int]:  # noqa: A002 - api.md's word
         """Remove the exemplars that match; return the seq and how many there were.
 
-        Raises: FilterInvalid, also for a filter without a condition.
+        Raises: FilterInvalid, also for a filter that holds of every exemplar.
         """
-        if not filter:
+        wanted = parse(filter)
+        if constant(wanted):
             raise FilterInvalid(
-                "filter: an empty one would remove every exemplar; name a condition, or delete "
-                "the gallery"
+                "filter: this one would remove every exemplar; name a condition, or delete the "
+                "gallery"
             )
-        condition = compile_sql(parse(filter))
+        condition = compile_sql(wanted)
 
         def work(connection: Connection) -> tuple[int, list[int]]:
             rows = store.remove(connection, self.number, condition)

@@ -194,6 +194,19 @@ def list_bundles(directory: Path) -> list[Path]:
     )
 
 
+def check_folder(folder: Path, name: str) -> None:
+    """Refuse a folder that does not bear its bundle's name, so that no two bear one name.
+
+    Raises:
+        BundleUnsupported: naming both.
+    """
+    if folder.name != name:
+        raise BundleUnsupported(
+            f"{folder}: its manifest names it {name!r}; give the folder that name, or move it out "
+            f"of {folder.parent}"
+        )
+
+
 def _swap(aside: Path, folder: Path) -> None:
     """Move a finished folder into place; a folder cannot be renamed over one that has files."""
     old = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.old")

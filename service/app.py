@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
@@ -30,7 +31,8 @@ def create_app(
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        parts.close()
+        # In a thread: requests that were cut at the stop are still being told so.
+        await run_sync(parts.close)
 
     app = FastAPIOffline(
         docs_url="/docs",

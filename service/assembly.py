@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from index.galleries import Galleries
-from models.bundle import list_bundles
-from models.errors import BundleError, BundleUnsupported
+from models.bundle import check_folder, list_bundles
+from models.errors import BundleError
 from models.onnx_encoder import OnnxEncoder, cores
 from service.embedder import Embedder
 from service.enroller import Enroller
@@ -39,11 +39,7 @@ def open_encoders(settings: Settings) -> list[Encoder]:
 
 def _opened(folder: Path, settings: Settings) -> Encoder:
     encoder = OnnxEncoder.open(folder, threads=settings.threads, provider=settings.provider)
-    if encoder.name != folder.name:  # so that no two bundles can bear one name
-        raise BundleUnsupported(
-            f"{folder}: its manifest names it {encoder.name!r}; give the folder that name, or move "
-            f"it out of {settings.bundles_dir}"
-        )
+    check_folder(folder, encoder.name)
     return encoder
 
 

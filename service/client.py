@@ -47,11 +47,15 @@ class Client:
             response = await self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise CallFailed(f"no answer from {at}: {error!r}", status=0, code="") from error
-        except ValueError as error:  # NaN, bytes that are no UTF-8
+        except (ValueError, RecursionError) as error:  # NaN, bytes that are no UTF-8, too deep
             raise CallFailed(f"this cannot be sent to {at}: {error}", status=0, code="") from error
-        if response.is_success:
+        if not response.is_success:
+            raise refusal(response)
+        try:
             return response.json()
-        raise refusal(response)
+        except ValueError:
+            message = f"{at} answers, and not as Semblance does; see the address"
+            raise CallFailed(message, status=response.status_code, code="") from None
 
     async def gallery(self, method: str, name: str, rest: str = "", body: object = None) -> Any:
         """Make a call about one gallery."""

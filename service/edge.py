@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from time import perf_counter
 from uuid import uuid4
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -71,10 +72,10 @@ class Edge:
         except ClientGone:
             status = status or CLIENT_GONE
         except asyncio.CancelledError:  # the time that open requests get at a stop is over
-            if status:
-                raise
-            stopping = Draining("the service is stopping; send it again in a moment")
-            await refuse_error(stopping, request_id=request_id)(scope, receive, sending)
+            if not status:
+                stopping = Draining("the service is stopping; send it again in a moment")
+                await refuse_error(stopping, request_id=request_id)(scope, receive, sending)
+            raise
         except Exception as error:
             if status:
                 log.exception("request %s failed while its reply was being sent", request_id)
@@ -131,26 +132,28 @@ class Edge:
 async def unless_gone(work: Awaitable[None], receive: Receive) -> None:
     """Do the work of a request whose body has been read; end it when the caller goes.
 
+    It ends at its next wait for anything but a thread: a thread cannot be ended, and one that
+    nobody waited for would leave its place among the few to the next.
+
     Raises:
         ClientGone: the caller went first.
     """
-    task = asyncio.ensure_future(work)
-    # After the body, the next thing to be received is that the caller has gone.
-    gone = asyncio.ensure_future(_gone(receive))
+    scope = anyio.CancelScope()
+
+    async def watch() -> None:
+        # After the body, the next thing to be received is that the caller has gone.
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
+
+    watching = asyncio.ensure_future(watch())
     try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGone
-        task.result()
+        with scope:
+            await work
     finally:
-        task.cancel()
-        gone.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        watching.cancel()
+    if scope.cancelled_caught:
+        raise ClientGone
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

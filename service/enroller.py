@@ -74,7 +74,7 @@ class Enroller:
         """Enrol what can be enrolled.
 
         Raises:
-            SpaceMismatch: there are items to embed, and no loaded encoder makes the space.
+            SpaceMismatch: there are items to embed, and the gallery's encoder is not loaded.
             GalleryError: the write as a whole was refused; nothing was acknowledged.
         """
         failed: list[Failure] = []
@@ -124,7 +124,7 @@ class Enroller:
             one = ExemplarIn.model_validate(value)
         except ValidationError as error:
             complaints = error.errors(include_url=False, include_input=False)
-            raise ExemplarInvalid(first_complaint(complaints)[1]) from None
+            raise ExemplarInvalid(first_complaint(complaints, whole="exemplar")[1]) from None
         check_name(one.id, "id")
         if one.label is not None:
             check_name(one.label, "label")
@@ -147,9 +147,7 @@ class Enroller:
     ) -> list[Embedded | Exception]:
         """Make a row of each candidate, or keep the reason why there is none."""
         items = [c.item for c in fresh if isinstance(c.item, Item)]
-        outcomes = iter(
-            await self._outcomes(gallery, items, timings, mixed=len(items) < len(fresh))
-        )
+        outcomes = iter(await self._outcomes(gallery, items, timings))
         return [
             next(outcomes)
             if isinstance(c.item, Item)
@@ -158,16 +156,16 @@ class Enroller:
         ]
 
     async def _outcomes(
-        self, gallery: Gallery, items: Sequence[Item], timings: Timings, *, mixed: bool
+        self, gallery: Gallery, items: Sequence[Item], timings: Timings
     ) -> Sequence[Embedded | Exception]:
-        """Embed the items; among vectors, those that no encoder reads fail alone."""
+        """Embed the items; where a gallery is for vectors made elsewhere, each fails alone."""
         if not items:
             return []
         try:
             lane = self._embedder.lane_of_space(gallery.space, gallery=gallery.name)
         except SpaceMismatch as error:
-            if not mixed:
-                raise
+            if gallery.model is not None:
+                raise  # its encoder is not loaded: no item is at fault
             return [error] * len(items)
         outcomes = await self._embedder.outcomes(lane, items, timings, role="document")
         for outcome in outcomes:

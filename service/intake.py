@@ -49,6 +49,9 @@ def parse_item(value: object) -> Parsed:
             f"this has {', '.join(kinds) or 'none'}"
         )
     if kinds == ["vector"]:
+        if len(value) > 1:
+            extra = ", ".join(repr(key) for key in value if key != "vector")[:200]
+            raise ItemUndecodable(f'a vector item has no field {extra}; send {{"vector": [...]}}')
         return Vector(parse_vector(value["vector"]))
     if kinds[0] not in modality_names():
         raise ModalityUnsupported(f"no encoder for items of kind {kinds[0]!r} is loaded")
@@ -129,6 +132,7 @@ VECTOR_SCHEMA: dict[str, Any] = {
         }
     },
     "required": ["vector"],
+    "additionalProperties": False,
 }
 
 

@@ -1,5 +1,6 @@
 """Log lines: JSON, one an event, with the request's fields."""
 
+import asyncio
 import logging
 import sys
 
@@ -23,10 +24,16 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell that a record is not of a request that was cut at a stop: it was told, and logged."""
+    return record.exc_info is None or record.exc_info[0] is not asyncio.CancelledError
+
+
 def install(level: str) -> None:
     """Send the service's logs to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(_is_news)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

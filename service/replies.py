@@ -85,7 +85,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http)
 
 
-def first_complaint(errors: Sequence[Any]) -> tuple[str | None, str]:
+def first_complaint(errors: Sequence[Any], whole: str = "body") -> tuple[str | None, str]:
     """Word the first of a validation's complaints, and count the rest.
 
     >>> first_complaint([{"loc": ("body", "k"), "type": "int_type", "msg": "Input should be ..."}])
@@ -95,7 +95,7 @@ def first_complaint(errors: Sequence[Any]) -> tuple[str | None, str]:
     param = path_of(first["loc"])
     message = _WORDS.get(first["type"], first["msg"]).removeprefix("Value error, ")
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return param or None, f"{param or 'body'}: {message}{more}"
+    return param or None, f"{param or whole}: {message}{more}"
 
 
 def path_of(loc: Sequence[int | str]) -> str:

@@ -17,6 +17,8 @@ from service.client import CallFailed, Client
 from service.settings import Settings
 from service.source import Source, SourceRow
 
+PENDING = "pending"  # stands for the moment at which the gallery is made, until that is known
+
 
 def found_samples() -> list[ModuleType]:
     """Import every file of ``service/samples``."""
@@ -84,12 +86,14 @@ async def _created(client: Client, sample: ModuleType, settings: Settings) -> st
             raise
     else:
         ours = _remembered(settings).get(sample.NAME, {}).get("made_at")
-        if standing["created_at"] != ours:
+        half_made = ours == PENDING and standing["count"] == 0
+        if standing["created_at"] != ours and not half_made:
             return None
         model = await client.call("GET", f"/v1/models/{sample.MODEL}")
         if standing["space"] == model["space"]:
-            return str(ours)
+            return str(standing["created_at"])
         await client.gallery("DELETE", sample.NAME)  # ours, and of another encoder
+    _remember(settings, sample, None, PENDING)
     made = await client.gallery("PUT", sample.NAME, "", {"model": sample.MODEL})
     return str(made["created_at"])
 
@@ -116,6 +120,8 @@ def _remembered(settings: Settings) -> dict[str, dict[str, str | None]]:
     try:
         built = json.loads(_memory(settings).read_text("utf-8"))
     except (OSError, ValueError):
+        return {}
+    if not isinstance(built, dict):
         return {}
     return {name: one for name, one in built.items() if isinstance(one, dict)}
 

@@ -30,6 +30,7 @@ FilterJson = Annotated[
     ),
 ]
 FIELDS_MAX = 32
+LIST_MAX = 100_000  # objects that are made before the setting's own bound is looked at
 Rate = Annotated[float, Field(ge=1e-6, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 Pair = Annotated[list[AnyItem], Field(min_length=2, max_length=2)]
@@ -144,13 +145,15 @@ class CalibrateRequest(Wire):
     """Where the threshold shall lie."""
 
     false_accept_rate: Rate = 0.01
-    queries: Annotated[list[LabelledQuery], Field(fail_fast=True)] | None = None
+    queries: Annotated[list[LabelledQuery], Field(fail_fast=True, max_length=LIST_MAX)] | None = (
+        None
+    )
 
 
 class VerifyRequest(Wire):
     """Pairs of items: the same or not."""
 
     model: str | None = None
-    pairs: Annotated[list[Pair], Field(fail_fast=True)]
+    pairs: Annotated[list[Pair], Field(fail_fast=True, max_length=LIST_MAX)]
     gallery: str | None = None
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None

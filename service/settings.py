@@ -42,7 +42,7 @@ class Settings(BaseSettings):
 
     body_bytes_max: int = Field(64 << 20, ge=1024, description="Bytes of a request's body.")
     json_values_max: int = Field(
-        4_000_000, ge=1000, description="Values of a JSON body, by its commas, colons and brackets."
+        5_000_000, ge=1000, description="Values of a JSON body, by its commas, colons and brackets."
     )
     items_max: int = Field(2048, ge=1, description="Items of one embeddings or search call.")
     exemplars_max: int = Field(10_000, ge=1, description="Exemplars of one enrolment.")

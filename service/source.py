@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import orjson
+
 from service import sources
 
 ROW_BYTES_MAX = 8 << 20  # of one row as JSON; the service bounds its parts more tightly
@@ -106,8 +108,9 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
         item, used = {"text": cells[columns.text]}, columns.text
     else:
         return SourceRow(place, done, None, f"no {columns.text!r}: the cell is empty or missing")
-    if isinstance(cells.get(columns.id), bool | list | dict):
-        return SourceRow(place, done, None, f"{columns.id!r} is neither a string nor a number")
+    for name in (columns.id, columns.label):
+        if isinstance(cells.get(name), bool | list | dict):
+            return SourceRow(place, done, None, f"{name!r} is neither a string nor a number")
     label = cells.get(columns.label)
     payload = {n: v for n, v in cells.items() if n not in (columns.id, columns.label, used)}
     if isinstance(cells.get("payload"), dict):
@@ -122,11 +125,13 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
         spoken = json.dumps(
             exemplar, sort_keys=True, allow_nan=False, ensure_ascii=False, default=_plain
         ).encode()
-    except (ValueError, TypeError, RecursionError) as error:  # NaN, lone surrogates, bytes
+        # As the service will read it, and it will be sent: 400 digits are no number there.
+        exemplar = orjson.loads(spoken)
+        orjson.dumps(exemplar)
+    except (ValueError, TypeError, RecursionError) as error:  # NaN, surrogates, bytes, too deep
         return SourceRow(place, done, None, f"cannot be written as JSON: {error}")
     if len(spoken) > ROW_BYTES_MAX:
         return SourceRow(place, done, None, f"more than {ROW_BYTES_MAX} bytes as JSON; split it")
-    exemplar = json.loads(spoken)
     if exemplar["id"] is None:  # a row without an id is its content: the same again is the same
         exemplar["id"] = hashlib.blake2b(spoken, digest_size=16).hexdigest()
     return SourceRow(place, done, exemplar)

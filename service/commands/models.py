@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from models.bundle import Bundle, list_bundles
+from models.bundle import Bundle, check_folder, list_bundles
 from models.errors import BundleError
 from models.manifest import Precision
 from models.modality import Item
@@ -62,6 +62,7 @@ def list_models(as_json: bool) -> None:
     for folder in bundle_folders(settings_or_exit()):
         try:
             bundle = Bundle.open(folder)
+            check_folder(folder, bundle.manifest.name)
         except BundleError as error:
             refused[folder.name] = str(error)
             continue
@@ -108,10 +109,13 @@ def verify(names: tuple[str, ...]) -> None:
     """Check hashes and replay the probe of bundles (all, without names)."""
     settings = settings_or_exit()
     folders = [bundle_folder(name) for name in names] or bundle_folders(settings)
+    if not folders:
+        raise click.ClickException(f"{settings.bundles_dir} holds no bundle")
     failed = 0
     for folder in folders:
         try:
             encoder = OnnxEncoder.open(folder, provider=settings.provider)
+            check_folder(folder, encoder.name)
         except BundleError as error:
             failed += 1
             click.echo(f"FAILED  {folder.name}: {type(error).__name__}: {error}")

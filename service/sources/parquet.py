@@ -33,7 +33,8 @@ def read(path: Path, columns: Columns) -> Source:
                     number += 1
                     given = {name: value for name, value in cells.items() if value is not None}
                     yield row_of(f"row {number}", number, given, columns)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise SourceInvalid(f"{path} is damaged after row {number}: {error}") from error
+        except (pyarrow.ArrowException, OSError, ValueError) as error:
+            # Damaged, or of a type that Python has not, such as moments in nanoseconds.
+            raise SourceInvalid(f"{path} cannot be read after row {number}: {error}") from error
 
     return Source(rows(), file.metadata.num_rows)

@@ -25,6 +25,7 @@ GALLERY = "/v1/galleries/g"
 EMBED = "/v1/embeddings"
 LARGE = "x" * (10 << 20)
 MANY = b"1," * 500_000
+MANY_QUERIES = b'{"query": 1},' * 500_000
 MANY_FIELDS = b",".join(b'"k%d":1' % n for n in range(100_000))
 IDS = ["a", "a\n", "\n", "a\nb", "a\r\nb", "x/y", "delete", "?k=1#f", "%2F", "\x00", "ü 🎉"]
 
@@ -220,6 +221,7 @@ def test_a_bad_exemplar_of_any_kind_fails_alone(server: Server) -> None:
         {"id": "b", "item": {"text": "a", "vector": [1]}},
         {"id": "b", "item": {"vector": [0.0] * 384}},
         {"id": "b", "item": {"vector": [1.0]}},
+        {"id": "b", "item": {"vector": [1.0], "x": 1}},
         {"id": "b", "item": "a", "payload": {"long": "x" * 70_000}},
         {"id": "b", "item": "a", "payload": nested(65)},
         {"id": "b", "item": "a", "payload": nested(400)},

@@ -394,10 +394,14 @@ def test_searches_under_way_leave_the_store_to_others(gallery, people, monkeypat
         thread.join()
 
 
-def test_an_empty_filter_removes_nothing(gallery, people):
+@pytest.mark.parametrize(
+    "everything",
+    [{}, {"and": []}, {"and": [{}]}, {"not": {"or": []}}, {"or": [{"id": "e0"}, {}]}],
+)
+def test_a_filter_that_always_holds_removes_nothing(gallery, people, everything):
     gallery.enrol(people)
     with pytest.raises(FilterInvalid, match="every exemplar"):
-        gallery.remove_where({})
+        gallery.remove_where(everything)
     assert gallery.state().count == len(people)
 
 

@@ -1,10 +1,13 @@
 """The edge answers whatever happens inside, and ends what nobody waits for."""
 
 import asyncio
+import threading
 from typing import Any
 
 import orjson
 import pytest
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.types import Message, Receive, Scope, Send
 
 from service.edge import Edge
@@ -88,26 +91,65 @@ def test_a_body_that_breaks_off_is_not_worked_on() -> None:
     asyncio.run(scene())
 
 
-@pytest.mark.parametrize("failing", [True, False])
-def test_whatever_happens_inside_is_answered_in_the_one_shape(failing: bool) -> None:
-    """A fault, and the end of the time that open requests get when the service stops."""
-
+def test_a_fault_inside_is_answered_in_the_one_shape_and_tells_nothing() -> None:
     async def broken(*_: object) -> None:
         raise RuntimeError("a secret")
 
     async def scene() -> None:
-        app, caller = App(), Caller()
-        inside = broken if failing else app
-        request = asyncio.create_task(edge(inside)(dict(SCOPE), caller.receive, caller.send))
-        if not failing:
-            await app.started.wait()
-            request.cancel()
-        await request
+        caller = Caller()
+        await edge(broken)(dict(SCOPE), caller.receive, caller.send)
         start, body = caller.sent
         error = orjson.loads(body["body"])["error"]
-        expected = (500, "internal") if failing else (503, "draining")
-        assert (start["status"], error["code"]) == expected
-        assert (b"retry-after", b"5") in start["headers"] or failing
+        assert (start["status"], error["code"]) == (500, "internal")
         assert "secret" not in error["message"]
+
+    asyncio.run(scene())
+
+
+def test_a_request_that_is_cut_at_a_stop_is_told_so_at_once() -> None:
+    async def scene() -> None:
+        app, caller = App(), Caller()
+        request = asyncio.create_task(edge(app)(dict(SCOPE), caller.receive, caller.send))
+        await app.started.wait()
+        request.cancel()
+        await asyncio.sleep(0)  # one turn is what a loop that ends has left
+        start, body = caller.sent
+        error = orjson.loads(body["body"])["error"]
+        assert (start["status"], error["code"]) == (503, "draining")
+        assert (b"retry-after", b"5") in start["headers"]
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert app.ended == "cancelled"
+
+    asyncio.run(scene())
+
+
+def test_a_thread_under_way_keeps_its_place_when_the_caller_leaves() -> None:
+    """Else callers who leave could start threads without end."""
+    go_on = threading.Event()
+
+    async def scene() -> None:
+        limiter = CapacityLimiter(1)
+        started = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def work() -> None:
+            loop.call_soon_threadsafe(started.set)
+            go_on.wait(10)
+
+        async def app(*_: object) -> None:
+            await run_sync(work, limiter=limiter)
+            await asyncio.sleep(0)
+            raise AssertionError("it goes no further")
+
+        caller = Caller()
+        request = asyncio.create_task(edge(app)(dict(SCOPE), caller.receive, caller.send))
+        await started.wait()
+        caller.leaves.set()
+        await asyncio.sleep(0.05)
+        assert (limiter.borrowed_tokens, request.done()) == (1, False)
+        go_on.set()
+        await request
+        assert (limiter.borrowed_tokens, caller.sent) == (0, [])
 
     asyncio.run(scene())

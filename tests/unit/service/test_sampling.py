@@ -87,3 +87,20 @@ def test_one_that_was_left_half_built_is_completed(
             built(tmp_path, FakeEncoder("minilm"))
     states, left = built(tmp_path, FakeEncoder("minilm"))
     assert (states["python"]["count"], left) == (len(ROWS), [])
+
+
+def test_one_whose_making_was_not_noted_is_still_ours(tmp_path: Path) -> None:
+    (tmp_path / "samples.json").write_text('{"python": {"version": null, "made_at": "pending"}}')
+
+    async def made(client: Client) -> None:
+        await client.gallery("PUT", "python", "", {"model": "minilm"})
+
+    states, left = built(tmp_path, FakeEncoder("minilm"), before=made)
+    assert (states["python"]["count"], left) == (len(ROWS), [])
+
+
+@pytest.mark.parametrize("content", ["[]", "5", "{", '{"python": 1}'])
+def test_a_memory_that_is_none_is_made_anew(tmp_path: Path, content: str) -> None:
+    (tmp_path / "samples.json").write_text(content)
+    states, left = built(tmp_path, FakeEncoder("minilm"))
+    assert (states["python"]["count"], left) == (len(ROWS), [])

@@ -154,7 +154,15 @@ def test_a_damaged_table_says_how_far_it_was_read(tmp_path: Path) -> None:
     raw = bytearray(path.read_bytes())
     raw[200:2000] = bytes(1800)
     path.write_bytes(raw)
-    with pytest.raises(SourceInvalid, match=r"damaged after row \d+"):
+    with pytest.raises(SourceInvalid, match=r"cannot be read after row \d+"):
+        read(path)
+
+
+def test_a_type_that_python_has_not_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    moments = pa.array([1_000_000_001], pa.timestamp("ns"))
+    pyarrow.parquet.write_table(pa.table({"text": ["x"], "at": moments}), path)
+    with pytest.raises(SourceInvalid, match="cannot be read after row 0"):
         read(path)
 
 
@@ -176,11 +184,14 @@ def test_bad_rows_of_jsonl(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     lines = [
         b'{"id": "1", "text": "good"}', b"{", b"[1]", b'{"id": "2"}', b'{"text": "\\ud800"}',
-        b'{"text": "x", "y": NaN}', b"[" * 100_000, b"\xff", b'{"id": "9", "text": "good"}',
+        b'{"text": "x", "y": NaN}', b"[" * 100_000, b"\xff", b'{"text": "x", "label": {"a": 1}}',
+        b'{"text": "x", "y": %s}' % (b"9" * 400),
+        b'{"text": "x", "y": %s}' % (b"[" * 300 + b"]" * 300),
+        b'{"id": "9", "text": "good"}',
     ]  # fmt: skip
     path.write_bytes(b"\n".join(lines))
     rows = read(path)
-    assert [bool(row.exemplar) for row in rows] == [True, *[False] * 7, True]
+    assert [bool(row.exemplar) for row in rows] == [True, *[False] * 10, True]
     assert all(row.reason for row in rows if row.exemplar is None)
 
 
