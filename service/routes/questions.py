@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from typing import Any
 
-from anyio.to_thread import run_sync
 from fastapi import Response
 
 from index.hits import Hit
@@ -14,8 +13,10 @@ from service.routing import PartsOf, TimingsOf, new_router
 from service.schemas import IdentifyRequest, QueryRequest, SearchRequest, VerifyRequest
 from service.searcher import Question
 from service.settings import Settings
+from service.threads import off_loop
 
 router = new_router("questions")
+INLINE_HITS = 100  # written in less than a millisecond
 
 
 @router.post(
@@ -46,7 +47,7 @@ async def search(
         results = [{"hits": [rendered(hit, include) for hit in hits]} for hits in answer.found.hits]
         return Json({"results": results, "seq": answer.found.seq, "truncated": answer.truncated})
 
-    return await run_sync(reply)  # many hits take their time, and others wait on this thread
+    return await off_loop(reply, long=numbers > 0 or len(question.items) * asked.k > INLINE_HITS)
 
 
 @router.post(
@@ -76,7 +77,7 @@ async def identify(
         }
         return Json(body)
 
-    return await run_sync(reply)
+    return await off_loop(reply, long=len(question.items) * asked.k > INLINE_HITS)
 
 
 @router.post("/v1/verify", summary="The same or not", responses={200: {"model": VerifyReply}})
