@@ -61,15 +61,19 @@ class Embedder:
                 f"no model {model!r} is loaded; loaded: {', '.join(sorted(self.lanes)) or 'none'}"
             ) from None
 
+    def lane_in(self, space: str) -> Lane | None:
+        """Return the lane whose rows lie in a space, or None where no loaded encoder makes them."""
+        return next((lane for lane in self.lanes.values() if lane.encoder.space == space), None)
+
     def lane_of_space(self, space: str, *, gallery: str) -> Lane:
         """Return the lane whose rows lie in a gallery's space.
 
         Raises:
             SpaceMismatch: no loaded encoder makes rows of that space.
         """
-        for lane in self.lanes.values():
-            if lane.encoder.space == space:
-                return lane
+        lane = self.lane_in(space)
+        if lane is not None:
+            return lane
         loaded = ", ".join(sorted(lane.encoder.space for lane in self.lanes.values())) or "none"
         raise SpaceMismatch(
             f"gallery {gallery!r} holds rows of space {space!r}, which no loaded encoder makes "

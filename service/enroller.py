@@ -134,12 +134,13 @@ class Enroller:
                 f"payload has {size} bytes as JSON; the limit is {self._payload_bytes_max} "
                 "(SEMBLANCE_PAYLOAD_BYTES_MAX)"
             )
-        item = parse_item(one.item)
-        if isinstance(item, Vector):
-            row, digest = gated(item, dim), digest_of(one, item)
-            return Candidate(position, one.id, one.label, one.payload, row, None, digest)
-        kept = {"text": one.item} if isinstance(one.item, str) else dict(one.item)
-        digest = digest_of(one, item)
+        parsed = parse_item(one.item)
+        item: Item | Row
+        if isinstance(parsed, Vector):
+            item, kept = gated(parsed, dim), None
+        else:
+            item, kept = parsed, {"text": one.item} if isinstance(one.item, str) else one.item
+        digest = digest_of(one, parsed)
         return Candidate(position, one.id, one.label, one.payload, item, kept, digest)
 
     async def _rows(

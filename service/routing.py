@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from starlette.convertors import Convertor, register_url_convertor
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from service import routes
 from service.parts import Parts, parts_of, timings_of
@@ -29,21 +29,10 @@ _REFUSALS = {
 }
 
 
-class IdConvertor(Convertor[str]):
-    r"""An exemplar's id in a path, to its end and by the letter.
-
-    `path`, which it stands in for, ends at a line end, so that `a%0A` would mean `a`.
-    """
+class IdConvertor(PathConvertor):
+    """An exemplar's id in a path, by the letter: `path` ends at a line end, so `a%0A` meant `a`."""
 
     regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        """Take it as it is."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """Give it as it is."""
-        return value
 
 
 # A path is compiled where its route is declared, so its words must be known by then.

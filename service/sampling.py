@@ -62,7 +62,7 @@ async def build_sample(
         _remember(settings, sample, _version(sample, settings), None)
         return None
     _remember(settings, sample, None, made_at)
-    exemplars = await asyncio.to_thread(lambda: list(sample.rows()))
+    exemplars = await asyncio.to_thread(list, sample.rows())
     source = Source(_numbered(exemplars), len(exemplars))
     rejects = Rejects(settings.data_dir / f"sample-{sample.NAME}.rejected.jsonl")
     tally = await build(

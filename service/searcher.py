@@ -231,8 +231,8 @@ class Searcher:
         return None if score is None else (score, "encoder")
 
     def _encoder_of(self, space: str) -> Encoder | None:
-        lanes = self._embedder.lanes.values()
-        return next((lane.encoder for lane in lanes if lane.encoder.space == space), None)
+        lane = self._embedder.lane_in(space)
+        return None if lane is None else lane.encoder
 
     async def _rows(self, gallery: Gallery, question: Question, timings: Timings) -> QueryRows:
         space = Space(gallery.space, gallery.dim, gallery.name)

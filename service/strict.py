@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from service.errors import BodyMalformed, BodyTooLarge, ContentUnsupported
+from service.parts import parts_of
 
 
 class StrictRequest(Request):
@@ -21,7 +22,7 @@ class StrictRequest(Request):
         """
         if not hasattr(self, "_json"):
             body = await self.body()
-            check_values(body, self.app.state.parts.settings.json_values_max)
+            check_values(body, parts_of(self).settings.json_values_max)
             try:
                 self._json = orjson.loads(body)
             except orjson.JSONDecodeError as error:

@@ -32,13 +32,13 @@ async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Respons
             )
     elif asked.space is not None and asked.dim is not None:
         space, dim = asked.space, asked.dim
-        for lane in parts.embedder.lanes.values():
-            if lane.encoder.space == space and lane.encoder.dim != dim:
-                raise RequestInvalid(
-                    f"space {space!r} is that of model {lane.encoder.name!r}, of dimension "
-                    f"{lane.encoder.dim}, not {dim}; send `model` alone",
-                    param="dim",
-                )
+        lane = parts.embedder.lane_in(space)
+        if lane is not None and lane.encoder.dim != dim:
+            raise RequestInvalid(
+                f"space {space!r} is that of model {lane.encoder.name!r}, of dimension "
+                f"{lane.encoder.dim}, not {dim}; send `model` alone",
+                param="dim",
+            )
     else:
         raise RequestInvalid("send `model`, or `space` and `dim` for vectors made elsewhere")
     made, created = await run_sync(

@@ -252,10 +252,9 @@ def test_an_id_is_itself_whatever_stands_in_it(server: Server) -> None:
 
 def test_a_request_that_breaks_off_is_not_carried_out(server: Server) -> None:
     body = b'{"exemplars": [{"id": "ghost", "item": "boo"}]}'
-    head = f"POST {GALLERY}/exemplars HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
     for _ in range(5):
         with socket.create_connection(address(server)) as connection:
-            connection.sendall(f"{head}content-length: 1000\r\n\r\n".encode() + body)
+            connection.sendall(head(f"{GALLERY}/exemplars", 1000) + body)
     assert httpx.get(f"{server.url}{GALLERY}/exemplars/ghost").status_code == 404
     assert 'status="499"' in httpx.get(f"{server.url}/metrics").text
 
@@ -264,9 +263,8 @@ def test_a_request_that_breaks_off_is_not_carried_out(server: Server) -> None:
 def test_the_work_of_a_caller_who_has_gone_is_dropped(server: Server) -> None:
     texts = ["word " * 250] * 1000  # a minute's work
     body = json.dumps({"model": "minilm", "input": texts}).encode()
-    head = f"POST {EMBED} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
     with socket.create_connection(address(server)) as connection:
-        connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        connection.sendall(head(EMBED, len(body)) + body)
         until = time.monotonic() + 30
         while queued(server) < 100_000:
             assert time.monotonic() < until
@@ -275,6 +273,12 @@ def test_the_work_of_a_caller_who_has_gone_is_dropped(server: Server) -> None:
     while queued(server):
         assert time.monotonic() < until, "the work of the caller who has gone is still done"
         time.sleep(0.05)
+
+
+def head(path: str, length: int) -> bytes:
+    """Write the head of a request by hand, for a body of that length."""
+    lines = (f"POST {path} HTTP/1.1", "host: x", "content-type: application/json")
+    return "\r\n".join((*lines, f"content-length: {length}", "", "")).encode()
 
 
 def queued(server: Server) -> float:

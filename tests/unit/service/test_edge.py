@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Coroutine
 from typing import Any
 
 import orjson
@@ -54,15 +55,17 @@ class App:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-def edge(app: Any) -> Edge:
-    return Edge(app, body_bytes_max=100, keys=None, metrics=Metrics())
+def served(app: Any, caller: Caller) -> Coroutine[Any, Any, None]:
+    """The edge around the application, serving the caller's one request."""
+    edge = Edge(app, body_bytes_max=100, keys=None, metrics=Metrics())
+    return edge(dict(SCOPE), caller.receive, caller.send)
 
 
 def test_an_answer_goes_through_with_its_headers() -> None:
     async def scene() -> None:
         app, caller = App(), Caller()
         app.let.set()
-        await edge(app)(dict(SCOPE), caller.receive, caller.send)
+        await served(app, caller)
         start, body = caller.sent
         assert (start["status"], body["body"]) == (200, b"ok")
         assert {name for name, _ in start["headers"]} == {b"x-request-id", b"server-timing"}
@@ -73,7 +76,7 @@ def test_an_answer_goes_through_with_its_headers() -> None:
 def test_a_caller_who_leaves_ends_the_work() -> None:
     async def scene() -> None:
         app, caller = App(), Caller()
-        request = asyncio.create_task(edge(app)(dict(SCOPE), caller.receive, caller.send))
+        request = asyncio.create_task(served(app, caller))
         await app.started.wait()
         caller.leaves.set()
         await request
@@ -85,7 +88,7 @@ def test_a_caller_who_leaves_ends_the_work() -> None:
 def test_a_body_that_breaks_off_is_not_worked_on() -> None:
     async def scene() -> None:
         app, caller = App(), Caller(b'{"half', whole=False)
-        await edge(app)(dict(SCOPE), caller.receive, caller.send)
+        await served(app, caller)
         assert (app.ended, caller.sent) == ("not begun", [])
 
     asyncio.run(scene())
@@ -97,7 +100,7 @@ def test_a_fault_inside_is_answered_in_the_one_shape_and_tells_nothing() -> None
 
     async def scene() -> None:
         caller = Caller()
-        await edge(broken)(dict(SCOPE), caller.receive, caller.send)
+        await served(broken, caller)
         start, body = caller.sent
         error = orjson.loads(body["body"])["error"]
         assert (start["status"], error["code"]) == (500, "internal")
@@ -109,7 +112,7 @@ def test_a_fault_inside_is_answered_in_the_one_shape_and_tells_nothing() -> None
 def test_a_request_that_is_cut_at_a_stop_is_told_so_at_once() -> None:
     async def scene() -> None:
         app, caller = App(), Caller()
-        request = asyncio.create_task(edge(app)(dict(SCOPE), caller.receive, caller.send))
+        request = asyncio.create_task(served(app, caller))
         await app.started.wait()
         request.cancel()
         await asyncio.sleep(0)  # one turn is what a loop that ends has left
@@ -143,7 +146,7 @@ def test_a_thread_under_way_keeps_its_place_when_the_caller_leaves() -> None:
             raise AssertionError("it goes no further")
 
         caller = Caller()
-        request = asyncio.create_task(edge(app)(dict(SCOPE), caller.receive, caller.send))
+        request = asyncio.create_task(served(app, caller))
         await started.wait()
         caller.leaves.set()
         await asyncio.sleep(0.05)
