@@ -10,11 +10,11 @@ import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.asking import Asking
 from service.errors import BodyTooLarge, Draining, KeyRefused
 from service.keys import Keys
 from service.metrics import Metrics
 from service.replies import refuse_error
-from service.timings import Timings
 
 log = logging.getLogger("semblance.access")
 # Probes carry no key, nor does a browser that shows the pages of the surface.
@@ -51,8 +51,8 @@ class Edge:
         started = perf_counter()
         headers = Headers(scope=scope)
         request_id = clean_id(headers.get("x-request-id"))
-        timings = Timings()
-        scope.setdefault("state", {}).update(request_id=request_id, timings=timings)
+        asking = Asking()
+        scope.setdefault("state", {}).update(request_id=request_id, asking=asking)
         status = 0
 
         async def sending(message: Message) -> None:
@@ -61,8 +61,8 @@ class Edge:
                 status = message["status"]
                 out = MutableHeaders(scope=message)
                 out["x-request-id"] = request_id
-                timings.add("total", perf_counter() - started)
-                out["server-timing"] = timings.header()
+                asking.timings.add("total", perf_counter() - started)
+                out["server-timing"] = asking.timings.header()
             await send(message)
 
         try:
@@ -82,7 +82,7 @@ class Edge:
                 raise
             await refuse_error(error, request_id=request_id)(scope, receive, sending)
         finally:
-            self._record(scope, status, perf_counter() - started, request_id, timings)
+            self._record(scope, status, perf_counter() - started, request_id, asking)
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
         path = scope["path"]
@@ -117,11 +117,11 @@ class Edge:
         )
 
     def _record(
-        self, scope: Scope, status: int, seconds: float, request_id: str, timings: Timings
+        self, scope: Scope, status: int, seconds: float, request_id: str, asking: Asking
     ) -> None:
         route = getattr(scope.get("route"), "path", "unrouted")
         self._metrics.request(scope["method"], route, status, seconds)
-        for stage, spent in timings.seconds.items():
+        for stage, spent in asking.timings.seconds.items():
             if stage != "total":
                 self._metrics.stage(stage, spent)
         fields = {"method": scope["method"], "path": scope["path"], "status": status}

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from index.errors import SpaceMismatch
 from models.modality import Item, Role
+from service.asking import Asking
 from service.errors import ModelUnknown
 from service.lane import Embedded, Lane, Outcome
-from service.timings import Timings
 
 
 class ItemFailed(Exception):
@@ -84,7 +84,7 @@ class Embedder:
         self,
         lane: Lane,
         items: Sequence[Item],
-        timings: Timings,
+        asking: Asking,
         *,
         role: Role | None = None,
         truncate: bool = True,
@@ -93,17 +93,17 @@ class Embedder:
         if not items:
             return []
         call = await lane.embed(items, role=role, truncate=truncate)
-        timings.add("decode", call.decode_seconds)
+        asking.timings.add("decode", call.decode_seconds)
         if call.taken_at:
-            timings.add("queue", call.taken_at - call.submitted_at)
-            timings.add("forward", call.settled_at - call.taken_at)
+            asking.timings.add("queue", call.taken_at - call.submitted_at)
+            asking.timings.add("forward", call.settled_at - call.taken_at)
         return [outcome for outcome in call.outcomes if outcome is not None]
 
     async def embed(
         self,
         lane: Lane,
         items: Sequence[Item],
-        timings: Timings,
+        asking: Asking,
         *,
         places: Sequence[str],
         role: Role | None = None,
@@ -117,7 +117,7 @@ class Embedder:
         Raises:
             ItemFailed: naming the first item that could not be embedded.
         """
-        outcomes = await self.outcomes(lane, items, timings, role=role, truncate=truncate)
+        outcomes = await self.outcomes(lane, items, asking, role=role, truncate=truncate)
         embedded: list[Embedded] = []
         for place, outcome in zip(places, outcomes, strict=True):
             if not isinstance(outcome, Embedded):

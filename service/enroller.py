@@ -14,6 +14,7 @@ from index.exemplar import Exemplar, check_name, payload_json
 from index.gallery import Gallery
 from models.errors import InputError, ItemTooLarge
 from models.modality import Item
+from service.asking import Asking
 from service.embedder import Embedder
 from service.errors import ExemplarInvalid, ExemplarRepeated, LaneDead
 from service.intake import Parsed, Vector, parse_item
@@ -22,7 +23,6 @@ from service.problems import row_of
 from service.queries import Row, gated
 from service.replies import first_complaint
 from service.schemas import ExemplarIn
-from service.timings import Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Enroller:
         self._embedder = embedder
         self._payload_bytes_max = payload_bytes_max
 
-    async def enrol(self, gallery: Gallery, raw: Sequence[object], timings: Timings) -> Enrolled:
+    async def enrol(self, gallery: Gallery, raw: Sequence[object], asking: Asking) -> Enrolled:
         """Enrol what can be enrolled.
 
         Raises:
@@ -78,7 +78,7 @@ class Enroller:
             GalleryError: the write as a whole was refused; nothing was acknowledged.
         """
         failed: list[Failure] = []
-        with timings.stage("decode"):
+        with asking.timings.stage("decode"):
             candidates = await run_sync(self._parse, raw, gallery.dim, failed)
         known = await run_sync(
             gallery.unchanged, [c.id for c in candidates], [c.digest for c in candidates]
@@ -86,14 +86,14 @@ class Enroller:
         fresh = [c for c, stands in zip(candidates, known, strict=True) if not stands]
         exemplars: list[Exemplar] = []
         truncated: list[int] = []
-        rows = await self._rows(gallery, fresh, timings)
+        rows = await self._rows(gallery, fresh, asking)
         for c, row in zip(fresh, rows, strict=True):
             if isinstance(row, Embedded):
                 exemplars.append(Exemplar(c.id, row.row, c.label, c.payload, c.kept, c.digest))
                 truncated += [c.position] * row.truncated
             else:
                 failed.append(_failure(c.position, c.id, row))
-        with timings.stage("write"):
+        with asking.timings.stage("write"):
             if exemplars:
                 seq = await run_sync(gallery.enrol, exemplars)
             else:
@@ -144,11 +144,11 @@ class Enroller:
         return Candidate(position, one.id, one.label, one.payload, item, kept, digest)
 
     async def _rows(
-        self, gallery: Gallery, fresh: Sequence[Candidate], timings: Timings
+        self, gallery: Gallery, fresh: Sequence[Candidate], asking: Asking
     ) -> list[Embedded | Exception]:
         """Make a row of each candidate, or keep the reason why there is none."""
         items = [c.item for c in fresh if isinstance(c.item, Item)]
-        outcomes = iter(await self._outcomes(gallery, items, timings))
+        outcomes = iter(await self._outcomes(gallery, items, asking))
         return [
             next(outcomes)
             if isinstance(c.item, Item)
@@ -157,7 +157,7 @@ class Enroller:
         ]
 
     async def _outcomes(
-        self, gallery: Gallery, items: Sequence[Item], timings: Timings
+        self, gallery: Gallery, items: Sequence[Item], asking: Asking
     ) -> Sequence[Embedded | Exception]:
         """Embed the items; where a gallery is for vectors made elsewhere, each fails alone."""
         if not items:
@@ -168,7 +168,7 @@ class Enroller:
             if gallery.model is not None:
                 raise  # its encoder is not loaded: no item is at fault
             return [error] * len(items)
-        outcomes = await self._embedder.outcomes(lane, items, timings, role="document")
+        outcomes = await self._embedder.outcomes(lane, items, asking, role="document")
         for outcome in outcomes:
             if isinstance(outcome, LaneDead):
                 raise outcome  # no item is at fault: all of it can be sent again

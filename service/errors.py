@@ -17,6 +17,22 @@ class Overloaded(ServiceError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class OverShare(Overloaded):
+    """One caller's work fills its share of the queue already; others still find room."""
+
+
+class RateExceeded(Overloaded):
+    """One key makes more requests than it may, in a minute or at once."""
+
+
+class DeadlineExceeded(ServiceError):
+    """The answer would come later than the caller, or the service, waits."""
+
+
+class CallTooLarge(ServiceError):
+    """The items of one call cost more together than one call may."""
+
+
 class LaneDead(ServiceError):
     """The thread that owns an encoder has died; nothing more will be embedded by it."""
 
@@ -61,6 +77,10 @@ class BodyTooLarge(ServiceError):
     """The request's body has more bytes than the service reads."""
 
 
+class BodyTooSlow(ServiceError):
+    """The request's body did not arrive in the time that it gets."""
+
+
 class ContentUnsupported(ServiceError):
     """The body's content type is not one that the call reads."""
 
@@ -71,3 +91,7 @@ class BodyMalformed(ServiceError):
 
 class KeyRefused(ServiceError):
     """The call carries no key, or one that is not in the key file."""
+
+
+class ScopeRefused(ServiceError):
+    """The key is valid, and not for this call or this gallery."""

@@ -183,14 +183,14 @@ class Lane:
                 call.waiting += 1
                 work = Work(call, position, features)
                 call.tickets.append(self._batcher.offer(features.cost, work))
-            self._metrics.queue_cost(self.encoder.name, self._batcher.cost)
+            self._metrics.queue(self.encoder.name, cost=self._batcher.cost, seconds=0, rate=0)
             self._wakeup.notify()
 
     def _cancel(self, call: Call) -> None:
         with self._wakeup:
             for ticket in call.tickets:
                 self._batcher.cancel(ticket)
-            self._metrics.queue_cost(self.encoder.name, self._batcher.cost)
+            self._metrics.queue(self.encoder.name, cost=self._batcher.cost, seconds=0, rate=0)
 
     def _run(self) -> None:
         try:
@@ -209,7 +209,7 @@ class Lane:
             while not len(self._batcher) and not self._closing:
                 self._wakeup.wait()
             batch = self._batcher.take()
-            self._metrics.queue_cost(self.encoder.name, self._batcher.cost)
+            self._metrics.queue(self.encoder.name, cost=self._batcher.cost, seconds=0, rate=0)
             return batch
 
     def _serve(self, batch: Sequence[Work]) -> None:
@@ -222,7 +222,14 @@ class Lane:
         rate = cost / max(seconds, 1e-6)
         self._cost_per_second = 0.8 * (self._cost_per_second or rate) + 0.2 * rate
         longest = max(work.features.cost for work in batch)
-        self._metrics.batch(self.encoder.name, len(batch), cost, longest * len(batch), seconds)
+        self._metrics.batch(
+            self.encoder.name,
+            items=len(batch),
+            fill=len(batch) / 32,
+            cost=cost,
+            padded=longest * len(batch),
+            seconds=seconds,
+        )
         for work, row in zip(batch, rows, strict=True):
             outcome: Outcome
             if isinstance(row, ServiceError):

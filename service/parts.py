@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from index.galleries import Galleries
+from service.asking import Asking
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.keys import Keys
 from service.metrics import Metrics
 from service.searcher import Searcher
 from service.settings import Settings
-from service.timings import Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
-def timings_of(request: Request) -> Timings:
-    """Find a request's stage clock (a FastAPI dependency)."""
-    timings: Timings = request.state.timings
-    return timings
+def asking_of(request: Request) -> Asking:
+    """Find who asks, by when, and its stage clock (a FastAPI dependency)."""
+    asking: Asking = request.state.asking
+    return asking

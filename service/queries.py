@@ -12,11 +12,11 @@ from index.errors import RowsInvalid, SpaceMismatch
 from index.vectors import unit_rows
 from models.errors import InputError
 from models.modality import Item, Role
+from service.asking import Asking
 from service.embedder import Embedder, ItemFailed
 from service.intake import Vector, parse_item
 from service.lane import Lane
 from service.threads import off_loop
-from service.timings import Timings
 
 INLINE_ITEMS = 16  # parsed and passed through the gate in half a millisecond
 P = TypeVar("P")
@@ -87,7 +87,7 @@ async def rows_of(
     values: Sequence[object],
     space: Space,
     embedder: Embedder,
-    timings: Timings,
+    asking: Asking,
     *,
     places: Sequence[str],
     role: Role | None,
@@ -114,7 +114,7 @@ async def rows_of(
         return QueryRows(rows, [])
     lane = lane or embedder.lane_of_space(space.space, gallery=space.gallery)
     names = [places[position] for position in at]
-    made = await embedder.embed(lane, items, timings, places=names, role=role)
+    made = await embedder.embed(lane, items, asking, places=names, role=role)
     rows[at] = made.rows
     return QueryRows(rows, [at[position] for position in made.truncated])
 

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Depends
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from service import routes
-from service.parts import Parts, parts_of, timings_of
+from service.asking import Asking
+from service.parts import Parts, asking_of, parts_of
 from service.reply_schemas import ProblemReply
 from service.strict import StrictRoute
-from service.timings import Timings
 
 PartsOf = Annotated[Parts, Depends(parts_of)]
-TimingsOf = Annotated[Timings, Depends(timings_of)]
+AskingOf = Annotated[Asking, Depends(asking_of)]
 
 _REFUSALS = {
     400: "Malformed or empty",

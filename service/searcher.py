@@ -12,10 +12,10 @@ from index.decision import MARGIN, Decision, decide
 from index.errors import NotCalibrated, SpaceMismatch
 from index.gallery import Gallery
 from index.hits import Found, Hit, pair_scores
+from service.asking import Asking
 from service.embedder import Embedder
 from service.ports import Encoder
 from service.queries import QueryRows, Space, check_space, rows_of
-from service.timings import Timings
 
 # Beyond either, a question takes its turn: each takes memory and all cores for a second or more.
 BULK_QUERIES = 16
@@ -85,7 +85,7 @@ class Searcher:
         self,
         gallery: Gallery,
         question: Question,
-        timings: Timings,
+        asking: Asking,
         *,
         k: int,
         group_by_label: bool = False,
@@ -93,7 +93,7 @@ class Searcher:
         with_vector: bool = False,
     ) -> Answer:
         """Find the nearest exemplars of each query."""
-        rows = await self._rows(gallery, question, timings)
+        rows = await self._rows(gallery, question, asking)
 
         def ask() -> Found:
             return gallery.search(
@@ -109,7 +109,7 @@ class Searcher:
 
         queries = len(question.items)
         bulk = queries > BULK_QUERIES or queries * k > BULK_HITS
-        with timings.stage("search"):
+        with asking.timings.stage("search"):
             found = await run_sync(ask, limiter=self._bulk if bulk else None)
         return Answer(found, rows.truncated)
 
@@ -117,7 +117,7 @@ class Searcher:
         self,
         gallery: Gallery,
         question: Question,
-        timings: Timings,
+        asking: Asking,
         *,
         k: int,
         margin: float | None = None,
@@ -144,7 +144,7 @@ class Searcher:
             question.claimed_space,
         )
         answer = await self.search(
-            gallery, every, timings, k=max(k, 2), group_by_label=True, with_payload=True
+            gallery, every, asking, k=max(k, 2), group_by_label=True, with_payload=True
         )
         probability_of = None if calibration is None else calibration.probability_of
         decisions = [
@@ -166,13 +166,13 @@ class Searcher:
         false_accept_rate: float,
         items: Sequence[object] | None,
         labels: Sequence[str | None] | None,
-        timings: Timings,
+        asking: Asking,
     ) -> Calibration:
         """Set a gallery's threshold from labelled queries, or from the gallery itself."""
         if items is None:
             return await run_sync(lambda: gallery.calibrate(false_accept_rate=false_accept_rate))
         places = [f"queries[{at}].query" for at in range(len(items))]
-        rows = await self._rows(gallery, Question(items, places), timings)
+        rows = await self._rows(gallery, Question(items, places), asking)
         return await run_sync(
             lambda: gallery.calibrate(
                 false_accept_rate=false_accept_rate, queries=rows.rows, labels=labels
@@ -182,7 +182,7 @@ class Searcher:
     async def verify(
         self,
         pairs: Sequence[Sequence[object]],
-        timings: Timings,
+        asking: Asking,
         *,
         model: str | None,
         gallery: Gallery | None,
@@ -207,7 +207,7 @@ class Searcher:
         flat = [item for pair in pairs for item in pair]
         places = [f"pairs[{at // 2}][{at % 2}]" for at in range(len(flat))]
         made = await rows_of(
-            flat, space, self._embedder, timings, places=places, role=None, lane=lane
+            flat, space, self._embedder, asking, places=places, role=None, lane=lane
         )
         scores = pair_scores(made.rows[0::2], made.rows[1::2])
         drawn = self._threshold(threshold, gallery, self._encoder_of(space.space))
@@ -234,9 +234,9 @@ class Searcher:
         lane = self._embedder.lane_in(space)
         return None if lane is None else lane.encoder
 
-    async def _rows(self, gallery: Gallery, question: Question, timings: Timings) -> QueryRows:
+    async def _rows(self, gallery: Gallery, question: Question, asking: Asking) -> QueryRows:
         space = Space(gallery.space, gallery.dim, gallery.name)
         check_space(question.claimed_space, space)
         return await rows_of(
-            question.items, space, self._embedder, timings, places=question.places, role="query"
+            question.items, space, self._embedder, asking, places=question.places, role="query"
         )

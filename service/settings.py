@@ -40,11 +40,43 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, le=256, description="Threads of one forward pass; 0 = cores.")
 
+    models: str = Field(
+        "*", description="Bundles loaded at start, by commas; `*` is all, an empty text none."
+    )
+    model_idle_seconds: float = Field(
+        0, ge=0, description="An encoder unused for so long is unloaded until asked for; 0 = never."
+    )
+
+    redis_url: str | None = Field(
+        None, description="Redis for the shared cache and for rates per key; none = in process."
+    )
+    redis_timeout_seconds: float = Field(
+        0.05, gt=0, le=10, description="Wait for Redis; beyond it the service goes on without."
+    )
+    cache_bytes_max: int = Field(
+        64 << 20, ge=0, description="Bytes of embeddings kept in process; 0 turns caching off."
+    )
+    cache_seconds_max: int = Field(
+        86_400, ge=1, description="Age at which Redis forgets an embedding."
+    )
+    otlp_url: str | None = Field(
+        None, description="OpenTelemetry collector (OTLP over HTTP) that traces are sent to."
+    )
+
     body_bytes_max: int = Field(64 << 20, ge=1024, description="Bytes of a request's body.")
+    bodies_bytes_max: int = Field(
+        512 << 20, ge=1024, description="Bytes of all bodies held at once; beyond it 503."
+    )
     json_values_max: int = Field(
         5_000_000, ge=1000, description="Values of a JSON body, by its commas, colons and brackets."
     )
     items_max: int = Field(2048, ge=1, description="Items of one embeddings or search call.")
+    item_bytes_max: int = Field(
+        16 << 20, ge=1, description="Bytes of one item; an encoder may take less."
+    )
+    call_cost_max: int = Field(
+        4_000_000, ge=1, description="Tokens (pixels, samples) of one call, all items together."
+    )
     exemplars_max: int = Field(10_000, ge=1, description="Exemplars of one enrolment.")
     payload_bytes_max: int = Field(
         64 << 10, ge=2, le=PAYLOAD_BYTES_MAX, description="Bytes of one payload as JSON."
@@ -55,8 +87,37 @@ class Settings(BaseSettings):
         4_000_000, ge=1, description="Numbers of the vectors in one reply: hits times dimension."
     )
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
+    filter_depth_max: int = Field(
+        16, ge=1, le=64, description="Levels of `and`, `or` and `not` in one filter."
+    )
     galleries_max: int = Field(1000, ge=1, description="Galleries in the data folder.")
     gallery_rows_max: int = Field(10_000_000, ge=1, description="Exemplars of one gallery.")
+
+    connections_max: int = Field(
+        4096, ge=1, description="Open connections; one more is told 503 and closed."
+    )
+    header_seconds_max: float = Field(
+        10.0, gt=0, description="Time for a request's head to arrive; then 408."
+    )
+    body_seconds_max: float = Field(
+        60.0, gt=0, description="Time for a request's body to arrive; then 408."
+    )
+    idle_seconds_max: float = Field(
+        60.0, gt=0, description="Time a connection may stay open between requests."
+    )
+    request_seconds_max: float = Field(
+        300.0, gt=0, description="Time any request may take; `x-deadline-ms` asks for less."
+    )
+    drain_seconds_max: float = Field(
+        20.0, gt=0, description="Time that open requests get to end when the service stops."
+    )
+    key_requests_per_minute: int = Field(
+        0, ge=0, description="Requests a minute of a key that states no other; 0 = any number."
+    )
+    key_requests_at_once: int = Field(
+        0, ge=0, description="Requests at once of a key that states no other; 0 = any number."
+    )
+
     batch_items_max: int = Field(32, ge=1, description="Items of one forward pass.")
     batch_cost_max: int = Field(
         8192, ge=1, description="Padded cost (tokens) of one forward pass; one item always fits."
@@ -64,8 +125,19 @@ class Settings(BaseSettings):
     pass_cost: int = Field(
         512, ge=0, description="Padding (tokens) that one more forward pass is worth."
     )
+    interactive_items_max: int = Field(
+        32, ge=0, description="A call of more items, and any enrolment, is bulk: it goes second."
+    )
+    bulk_handicap_seconds: float = Field(
+        2.0, ge=0, description="Bulk goes before what arrived so much later than it; never starved."
+    )
     queue_seconds_max: float = Field(
-        30.0, gt=0, description="Predicted wait beyond which new work is refused with 503."
+        1.0,
+        gt=0,
+        description="Predicted wait beyond which work is refused, unless it takes longer itself.",
+    )
+    caller_share: float = Field(
+        0.5, gt=0, le=1, description="Share of that wait that the work of one key may fill."
     )
 
 

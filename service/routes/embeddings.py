@@ -12,14 +12,14 @@ from service.numbers import check_dimensions, cut, spelled
 from service.queries import parse_all
 from service.replies import Json
 from service.reply_schemas import EmbeddingsReply
-from service.routing import PartsOf, TimingsOf, new_router
+from service.routing import AskingOf, PartsOf, new_router
 from service.schemas import EmbeddingsRequest
 
 router = new_router("embeddings")
 
 
 @router.post("/v1/embeddings", summary="Embed items", responses={200: {"model": EmbeddingsReply}})
-async def embed(asked: EmbeddingsRequest, parts: PartsOf, timings: TimingsOf) -> Response:
+async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Embed what OpenAI's clients send, and items of any kind that the model reads."""
     lane = parts.embedder.lane(asked.model)
     values = spread(asked.input)
@@ -33,7 +33,7 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, timings: TimingsOf) ->
     items = parse_all(values, places, parse_embeddable)
     check_dimensions(asked.dimensions, lane.encoder.dim)  # before the work, not after
     made = await parts.embedder.embed(
-        lane, items, timings, places=places, role=asked.input_type, truncate=asked.truncate
+        lane, items, asking, places=places, role=asked.input_type, truncate=asked.truncate
     )
     return Json(reply(made, asked))
 
@@ -49,7 +49,7 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, timings: TimingsOf) ->
         }
     },
 )
-async def embed_raw(request: Request, model: str, parts: PartsOf, timings: TimingsOf) -> Response:
+async def embed_raw(request: Request, model: str, parts: PartsOf, asking: AskingOf) -> Response:
     """Embed the body itself: ``curl --data-binary @file -H 'content-type: text/plain'``."""
     lane = parts.embedder.lane(model)
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -59,7 +59,7 @@ async def embed_raw(request: Request, model: str, parts: PartsOf, timings: Timin
             f"content-type {media or 'missing'!r} is no kind of item; send e.g. text/plain"
         )
     item = Item(modality, await request.body())
-    made = await parts.embedder.embed(lane, [item], timings, places=["body"])
+    made = await parts.embedder.embed(lane, [item], asking, places=["body"])
     return Json(reply(made, EmbeddingsRequest(input="", model=model, input_type=None)))
 
 

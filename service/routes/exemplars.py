@@ -12,7 +12,7 @@ from service.errors import RequestInvalid
 from service.queries import Space, check_space
 from service.replies import Json
 from service.reply_schemas import EnrolReply, ExemplarOut, ExemplarsReply, RemovedReply
-from service.routing import PartsOf, TimingsOf, new_router
+from service.routing import AskingOf, PartsOf, new_router
 from service.schemas import EnrolRequest, RemoveRequest
 
 router = new_router("exemplars")
@@ -20,7 +20,7 @@ PATH = "/v1/galleries/{gallery}/exemplars"
 
 
 @router.post(PATH, summary="Enrol or replace", responses={200: {"model": EnrolReply}})
-async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, timings: TimingsOf) -> Response:
+async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Enrol exemplars; the good ones are kept and fsynced, the bad ones are named."""
     found = parts.galleries.get(gallery)
     check_space(asked.space, Space(found.space, found.dim, found.name))
@@ -30,7 +30,7 @@ async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, timings: Timi
             f"exemplars has {len(asked.exemplars)}; send 1 to {limit} in one call",
             param="exemplars",
         )
-    return Json(asdict(await parts.enroller.enrol(found, asked.exemplars, timings)))
+    return Json(asdict(await parts.enroller.enrol(found, asked.exemplars, asking)))
 
 
 @router.get(PATH, summary="List by cursor", responses={200: {"model": ExemplarsReply}})

@@ -9,7 +9,7 @@ from fastapi import Response
 from service.errors import RequestInvalid
 from service.replies import Json
 from service.reply_schemas import CalibrationOut, DeletedReply, GalleriesReply, GalleryOut
-from service.routing import PartsOf, TimingsOf, new_router
+from service.routing import AskingOf, PartsOf, new_router
 from service.schemas import CalibrateRequest, GalleryRequest
 
 router = new_router("galleries")
@@ -85,7 +85,7 @@ async def delete(gallery: str, parts: PartsOf) -> Response:
     responses={200: {"model": CalibrationOut}},
 )
 async def calibrate(
-    gallery: str, asked: CalibrateRequest, parts: PartsOf, timings: TimingsOf
+    gallery: str, asked: CalibrateRequest, parts: PartsOf, asking: AskingOf
 ) -> Response:
     """Set the threshold for a stated false-accept rate, from queries or the gallery itself."""
     found = parts.galleries.get(gallery)
@@ -100,7 +100,7 @@ async def calibrate(
         false_accept_rate=asked.false_accept_rate,
         items=None if queries is None else [one.query for one in queries],
         labels=None if queries is None else [one.label for one in queries],
-        timings=timings,
+        asking=asking,
     )
     rendered: dict[str, Any] = asdict(calibration)
     return Json(rendered)

@@ -9,7 +9,7 @@ from index.hits import Hit
 from service.errors import ReplyTooLarge, RequestInvalid
 from service.replies import Json
 from service.reply_schemas import IdentifyReply, SearchReply, VerifyReply
-from service.routing import PartsOf, TimingsOf, new_router
+from service.routing import AskingOf, PartsOf, new_router
 from service.schemas import IdentifyRequest, QueryRequest, SearchRequest, VerifyRequest
 from service.searcher import Question
 from service.settings import Settings
@@ -24,9 +24,7 @@ INLINE_HITS = 100  # written in less than a millisecond
     summary="Nearest exemplars",
     responses={200: {"model": SearchReply}},
 )
-async def search(
-    gallery: str, asked: SearchRequest, parts: PartsOf, timings: TimingsOf
-) -> Response:
+async def search(gallery: str, asked: SearchRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Find the exemplars nearest to each query; higher scores are closer."""
     found = parts.galleries.get(gallery)
     question = question_of(asked, parts.settings)
@@ -36,7 +34,7 @@ async def search(
     answer = await parts.searcher.search(
         found,
         question,
-        timings,
+        asking,
         k=asked.k,
         group_by_label=asked.group_by_label,
         with_payload="payload" in include,
@@ -56,13 +54,13 @@ async def search(
     responses={200: {"model": IdentifyReply}},
 )
 async def identify(
-    gallery: str, asked: IdentifyRequest, parts: PartsOf, timings: TimingsOf
+    gallery: str, asked: IdentifyRequest, parts: PartsOf, asking: AskingOf
 ) -> Response:
     """Name the label of each query: match, ambiguous, or unknown."""
     found = parts.galleries.get(gallery)
     question = question_of(asked, parts.settings)
     check_size(len(question.items), asked.k, 0, parts.settings)
-    answer = await parts.searcher.identify(found, question, timings, k=asked.k, margin=asked.margin)
+    answer = await parts.searcher.identify(found, question, asking, k=asked.k, margin=asked.margin)
 
     def reply() -> Response:
         results = [
@@ -81,7 +79,7 @@ async def identify(
 
 
 @router.post("/v1/verify", summary="The same or not", responses={200: {"model": VerifyReply}})
-async def verify(asked: VerifyRequest, parts: PartsOf, timings: TimingsOf) -> Response:
+async def verify(asked: VerifyRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Score pairs of items; ``same`` where a threshold is known."""
     limit = parts.settings.items_max // 2
     if not 1 <= len(asked.pairs) <= limit:
@@ -92,7 +90,7 @@ async def verify(asked: VerifyRequest, parts: PartsOf, timings: TimingsOf) -> Re
         raise RequestInvalid("send `model`, `gallery`, or both")
     verified = await parts.searcher.verify(
         asked.pairs,
-        timings,
+        asking,
         model=asked.model,
         gallery=None if asked.gallery is None else parts.galleries.get(asked.gallery),
         threshold=asked.threshold,

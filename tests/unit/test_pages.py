@@ -17,7 +17,8 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/*.md
 def row_of(name: str) -> str:
     """Write a setting as docs/settings.md has it."""
     field = Settings.model_fields[name]
-    default = {"bundles_dir": "the shipped ones", "keys_file": ""}.get(name, str(field.default))
+    default = "" if field.default is None else str(field.default)
+    default = "the shipped ones" if name == "bundles_dir" else default
     return f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |"
 
 
