@@ -12,6 +12,7 @@ import models
 from index.exemplar import PAYLOAD_BYTES_MAX
 
 PREFIX = "SEMBLANCE_"
+ALL = "*"
 CALLER_KEY = "SEMBLANCE_KEY"  # with which the command line calls a server; not a setting of one
 
 
@@ -41,7 +42,7 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, le=256, description="Threads of one forward pass; 0 = cores.")
 
     models: str = Field(
-        "*", description="Bundles loaded at start, by commas; `*` is all, an empty text none."
+        ALL, description="Bundles loaded at start, by commas; `*` is all, an empty text none."
     )
     model_idle_seconds: float = Field(
         0, ge=0, description="An encoder unused for so long is unloaded until asked for; 0 = never."
