@@ -29,19 +29,26 @@ class Place:
 class Admission:
     """Takes a call whole or refuses it whole, by how long it would wait.
 
-    The wait is the cost of what goes before it over the rate at which passes drain a queue. Work
-    may wait ``queue_seconds_max``, or as long as it will take itself where that is longer: who
-    brings ten seconds of work waits ten seconds gladly. Bulk does not make interactive work wait.
+    The wait is the cost of what goes before it over the rate at which passes drain a queue. What a
+    call brings itself does not count, so that one item and a large batch are held to one rule.
+    Bulk does not make interactive work wait.
 
     Args:
         model: whose queue it is, for messages.
+        queue_seconds_max: the longest wait of an interactive call, and of a bulk call.
         share: of that wait, what the work of one key may fill.
         rate: cost per second of a full pass, measured when the encoder was opened.
         item_cost: of an item like most; learned from then on.
     """
 
     def __init__(
-        self, model: str, *, queue_seconds_max: float, share: float, rate: float, item_cost: float
+        self,
+        model: str,
+        *,
+        queue_seconds_max: tuple[float, float],
+        share: float,
+        rate: float,
+        item_cost: float,
     ) -> None:
         self._model = model
         self._queue_seconds_max = queue_seconds_max
@@ -84,19 +91,19 @@ class Admission:
             DeadlineExceeded: it could not be answered in time.
         """
         estimate = max(1, round(self._item_cost))
-        limit = max(self._queue_seconds_max, items * estimate / self.rate)
+        limit = self._queue_seconds_max[bulk]
         wait = self.wait_seconds(bulk=bulk)
         if wait > limit:
             raise Overloaded(
                 f"{wait:.1f} s of work waits for encoder {self._model!r}; the limit is "
-                f"{limit:.1f} s (SEMBLANCE_QUEUE_SECONDS_MAX): try again later",
+                f"{limit:g} s (SEMBLANCE_{'BULK_' * bulk}QUEUE_SECONDS_MAX): try again later",
                 retry_after_seconds=wait - limit / 2,
             )
         mine = self._mine(caller, bulk=bulk) / self.rate
         if caller != ANYONE and mine > self._share * limit:
             raise OverShare(
                 f"{mine:.1f} s of work of key {caller!r} waits for encoder {self._model!r}; one "
-                f"key's share is {self._share * limit:.1f} s (SEMBLANCE_CALLER_SHARE): try again "
+                f"key's share is {self._share * limit:g} s (SEMBLANCE_CALLER_SHARE): try again "
                 "later",
                 retry_after_seconds=mine - self._share * limit / 2,
             )

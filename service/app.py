@@ -55,6 +55,7 @@ def create_app(
     app.add_middleware(
         Edge,
         body_bytes_max=parts.settings.body_bytes_max,
+        request_seconds_max=parts.settings.request_seconds_max,
         keys=parts.keys,
         metrics=parts.metrics,
     )

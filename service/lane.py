@@ -68,7 +68,7 @@ class Lane:
         self._settings = settings
         self._admission = Admission(
             encoder.name,
-            queue_seconds_max=settings.queue_seconds_max,
+            queue_seconds_max=(settings.queue_seconds_max, settings.bulk_queue_seconds_max),
             share=settings.caller_share,
             rate=rate,
             item_cost=encoder.cost_max / 8,  # until some were decoded

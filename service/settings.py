@@ -133,9 +133,10 @@ class Settings(BaseSettings):
         2.0, ge=0, description="Bulk goes before what arrived so much later than it; never starved."
     )
     queue_seconds_max: float = Field(
-        1.0,
-        gt=0,
-        description="Predicted wait beyond which work is refused, unless it takes longer itself.",
+        1.0, gt=0, description="Predicted wait beyond which an interactive call is refused."
+    )
+    bulk_queue_seconds_max: float = Field(
+        30.0, gt=0, description="Predicted wait beyond which a bulk call is refused."
     )
     caller_share: float = Field(
         0.5, gt=0, le=1, description="Share of that wait that the work of one key may fill."

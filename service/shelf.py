@@ -113,8 +113,17 @@ class Shelf:
         """Return a model's lane, waking it where it sleeps.
 
         Raises:
+            ModelUnknown: it was unloaded, or changed for another, since it was looked up.
             BundleError: it slept, and its bundle cannot be opened any more.
         """
+        standing = self.model(model.name)
+        if standing.space != model.space:
+            raise ModelUnknown(
+                f"model {model.name!r} was changed for one of another space meanwhile: ask again"
+            )
+        return await self._awake(standing)
+
+    async def _awake(self, model: Model) -> Lane:
         model.used_at = monotonic()
         if model.lane is not None:
             return model.lane

@@ -251,9 +251,9 @@ def test_a_full_queue_refuses_and_says_when() -> None:
         assert caught.value.retry_after_seconds == pytest.approx(1.1)
         with pytest.raises(Overloaded):
             await embed(lane, *["a batch is refused by the same rule"] * 3)
-        calls += [embed(lane, *["that is long itself"] * 20)]  # two seconds, and more
         encoder.gate.set()
         await asyncio.gather(*calls)
+        await embed(lane, *["whatever it brings itself"] * 100)
         assert lane.idle
 
     with lane_of(encoder, rate=10, queue_seconds_max=1.0) as lane:
@@ -273,7 +273,7 @@ def test_bulk_does_not_fill_the_queue_of_the_others() -> None:
         encoder.gate.set()
         await asyncio.gather(*calls)
 
-    with lane_of(encoder, rate=10, queue_seconds_max=1.0) as lane:
+    with lane_of(encoder, rate=10, bulk_queue_seconds_max=1.0) as lane:
         asyncio.run(scene(lane))
 
 
