@@ -55,5 +55,6 @@ def create_app(
         body_bytes_max=parts.settings.body_bytes_max,
         keys=parts.keys,
         metrics=parts.metrics,
+        allowance=parts.allowance,
     )
     return app

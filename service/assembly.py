@@ -6,6 +6,7 @@ from index.galleries import Galleries
 from models.bundle import check_folder, list_bundles
 from models.errors import BundleError
 from models.onnx_encoder import OnnxEncoder, cores
+from service.allowance import Allowance, Bounds, LocalAllowance
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.keys import Keys
@@ -13,8 +14,10 @@ from service.lane import Lane
 from service.metrics import Metrics
 from service.parts import Parts
 from service.ports import Encoder
+from service.redis_door import RedisDoor
 from service.searcher import Searcher
 from service.settings import Settings
+from service.shared_allowance import SharedAllowance
 
 
 class NoBundles(BundleError):
@@ -91,4 +94,17 @@ def assemble(settings: Settings) -> Parts:
         metrics=metrics,
         keys=keys,
         close=close,
+        allowance=open_allowance(settings, metrics),
+    )
+
+
+def open_allowance(settings: Settings, metrics: Metrics) -> Allowance:
+    """Count the requests of each key in process, or with the other servers of one Redis."""
+    usual = Bounds(settings.key_requests_per_minute, settings.key_requests_at_once)
+    local = LocalAllowance(usual)
+    if settings.redis_url is None:
+        return local
+    timeout = settings.redis_timeout_seconds
+    return SharedAllowance(
+        local, RedisDoor(settings.redis_url, timeout_seconds=timeout, metrics=metrics)
     )

@@ -10,16 +10,15 @@ import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.allowance import Allowance
 from service.asking import Asking
-from service.errors import BodyTooLarge, Draining, KeyRefused
+from service.errors import BodyTooLarge, Draining
+from service.gate import Gate, nothing
 from service.keys import Keys
 from service.metrics import Metrics
 from service.replies import refuse_error
 
 log = logging.getLogger("semblance.access")
-# Probes carry no key, nor does a browser that shows the pages of the surface.
-OPEN_PATHS = ("/livez", "/readyz", "/docs", "/openapi.json")
-OPEN_FOLDER = "/docs/"
 CLIENT_GONE = 499  # as proxies count a request whose caller left; nobody is sent it
 
 
@@ -33,14 +32,21 @@ class Edge:
     Args:
         body_bytes_max: bytes of a body; more are refused before they are read whole.
         keys: who may call; None lets everybody, which the service allows on loopback only.
+        allowance: how often each key may; None is any number.
     """
 
     def __init__(
-        self, app: ASGIApp, *, body_bytes_max: int, keys: Keys | None, metrics: Metrics
+        self,
+        app: ASGIApp,
+        *,
+        body_bytes_max: int,
+        keys: Keys | None,
+        metrics: Metrics,
+        allowance: Allowance | None = None,
     ) -> None:
         self._app = app
         self._body_bytes_max = body_bytes_max
-        self._keys = keys
+        self._gate = Gate(keys, allowance)
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,6 +60,7 @@ class Edge:
         asking = Asking()
         scope.setdefault("state", {}).update(request_id=request_id, asking=asking)
         status = 0
+        leave = nothing
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -66,7 +73,7 @@ class Edge:
             await send(message)
 
         try:
-            self._check_key(scope, headers)
+            leave = await self._gate.enter(scope["path"], headers.get("authorization", ""), asking)
             body = await self._read(headers, receive)
             await unless_gone(self._app(scope, replay(body, receive), sending), receive)
         except ClientGone:
@@ -82,15 +89,8 @@ class Edge:
                 raise
             await refuse_error(error, request_id=request_id)(scope, receive, sending)
         finally:
+            leave()
             self._record(scope, status, perf_counter() - started, request_id, asking)
-
-    def _check_key(self, scope: Scope, headers: Headers) -> None:
-        path = scope["path"]
-        if self._keys is None or path in OPEN_PATHS or path.startswith(OPEN_FOLDER):
-            return
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or self._keys.name_of(token.strip()) is None:
-            raise KeyRefused("send a valid key as `authorization: Bearer KEY`")
 
     async def _read(self, headers: Headers, receive: Receive) -> bytes:
         declared = headers.get("content-length", "0")
@@ -126,6 +126,7 @@ class Edge:
                 self._metrics.stage(stage, spent)
         fields = {"method": scope["method"], "path": scope["path"], "status": status}
         fields |= {"seconds": round(seconds, 6), "request_id": request_id}
+        fields["key"] = asking.key and asking.key.name
         log.info("request", extra={"fields": fields})
 
 

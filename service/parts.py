@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from index.galleries import Galleries
+from service.allowance import Allowance
 from service.asking import Asking
 from service.embedder import Embedder
 from service.enroller import Enroller
@@ -27,6 +28,7 @@ class Parts:
     metrics: Metrics
     keys: Keys | None
     close: Callable[[], None]
+    allowance: Allowance | None = None
 
 
 def parts_of(request: Request) -> Parts:

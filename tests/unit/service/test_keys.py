@@ -13,7 +13,7 @@ def test_a_key_is_printed_once_and_stored_as_a_hash(tmp_path: Path) -> None:
     assert token not in path.read_text()
     assert path.stat().st_mode & 0o077 == 0
     keys = Keys(path)
-    assert keys.name_of(token) == "ci"
+    assert keys.find(token).name == "ci"
     assert keys.name_of(token + "x") is None
     assert keys.name_of("") is None
 
