@@ -25,9 +25,10 @@ def check_scope(key: Key | None, scopes: Collection[str]) -> None:
     Raises:
         ScopeRefused: naming the key, the scope and the remedy.
     """
+    scopes = scopes or ("admin",)  # a call that declares none is not left open
     if key is None or any(map(key.opens, scopes)):
         return
-    wanted = " or ".join(sorted(scopes)) or "admin"
+    wanted = " or ".join(scopes)
     raise ScopeRefused(
         f"key {key.name!r} has scope {', '.join(key.scopes)}, and this call needs {wanted}; ask "
         f"for a key that has it (`semblance keys add NAME --scope {wanted.split()[0]}`)"

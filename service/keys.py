@@ -124,18 +124,24 @@ class Keys:
         if self._clock() - self._looked < LOOK_SECONDS:
             return
         self._looked = self._clock()
+        if not self._changed():
+            return
         try:
-            # While the file is no good, it is read at every look: rights may have changed alone.
-            if not self._complaint and stamp_of(self._path.stat()) == self._stamp:
-                return
             file, self._stamp = read_keys(self._path)
-        except (KeysInvalid, OSError) as error:
+        except KeysInvalid as error:
             if str(error) != self._complaint:
                 log.error("%s; the keys read before stay valid", error)
             self._complaint = str(error)
             return
         self._keys, self._complaint = file.keys, ""
         log.info("key file %s was read again: it holds %d keys", self._path, len(self._keys))
+
+    def _changed(self) -> bool:
+        try:
+            # While the file is no good, it is read at every look: rights may have changed alone.
+            return bool(self._complaint) or stamp_of(self._path.stat()) != self._stamp
+        except OSError:
+            return True  # reading it will say why
 
 
 def stamp_of(stat: os.stat_result) -> tuple[int, int, int]:
