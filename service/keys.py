@@ -125,6 +125,7 @@ class Keys:
             return
         self._looked = self._clock()
         if not self._changed():
+            self._complaint = ""
             return
         try:
             file, self._stamp = read_keys(self._path)
@@ -138,8 +139,8 @@ class Keys:
 
     def _changed(self) -> bool:
         try:
-            # While the file is no good, it is read at every look: rights may have changed alone.
-            return bool(self._complaint) or stamp_of(self._path.stat()) != self._stamp
+            # The stamp is of what was read last: a file that is no good is read at every look.
+            return stamp_of(self._path.stat()) != self._stamp
         except OSError:
             return True  # reading it will say why
 

@@ -18,7 +18,7 @@ from service.shared_allowance import SharedAllowance
 from tests.redis_server import RedisServer
 from tests.server import Server
 
-Two = tuple[SharedAllowance, SharedAllowance]
+Servers = list[SharedAllowance]
 
 
 @pytest.fixture
@@ -31,13 +31,19 @@ def key(**stated: Any) -> Key:
     return Key(name="a", sha256="0" * 64, **stated)
 
 
-def play(redis: RedisServer, scene: Callable[[Two], Awaitable[None]], **lease: float) -> None:
-    """Act a scene with two servers' allowances that share a Redis."""
+def play(
+    redis: RedisServer,
+    scene: Callable[[Servers], Awaitable[None]],
+    servers: int = 2,
+    **lease: float,
+) -> None:
+    """Act a scene with the allowances of servers that share a Redis."""
 
     async def played() -> None:
-        doors = [RedisDoor(redis.url, timeout_seconds=2.0, metrics=Metrics()) for _ in range(2)]
-        one, two = (SharedAllowance(LocalAllowance(Bounds()), door, **lease) for door in doors)
-        await scene((one, two))
+        doors = [
+            RedisDoor(redis.url, timeout_seconds=2.0, metrics=Metrics()) for _ in range(servers)
+        ]
+        await scene([SharedAllowance(LocalAllowance(Bounds()), door, **lease) for door in doors])
         for door in doors:
             await door.close()
 
@@ -57,7 +63,7 @@ async def count(one: Key, *allowances: SharedAllowance) -> int:
 
 
 def test_two_servers_keep_one_rate_together(redis: RedisServer) -> None:
-    async def scene(two: Two) -> None:
+    async def scene(two: Servers) -> None:
         one = key(requests_per_minute=30)
         assert await count(one, *two * 40) == 30
         with pytest.raises(RateExceeded) as caught:
@@ -70,7 +76,7 @@ def test_two_servers_keep_one_rate_together(redis: RedisServer) -> None:
 
 
 def test_calls_at_the_same_time_find_no_gap(redis: RedisServer) -> None:
-    async def scene(two: Two) -> None:
+    async def scene(two: Servers) -> None:
         one = key(requests_per_minute=20, requests_at_once=10)
         calls = [taken(two[number % 2], one) for number in range(80)]
         leaves = [leave for leave in await asyncio.gather(*calls) if leave]
@@ -85,7 +91,7 @@ def test_calls_at_the_same_time_find_no_gap(redis: RedisServer) -> None:
 
 
 def test_a_place_given_back_is_free_for_the_other_server(redis: RedisServer) -> None:
-    async def scene(two: Two) -> None:
+    async def scene(two: Servers) -> None:
         one = key(requests_at_once=1)
         for each in two * 20:
             leave = await each.take(one)
@@ -99,27 +105,44 @@ def test_a_place_given_back_is_free_for_the_other_server(redis: RedisServer) -> 
 def test_a_killed_server_holds_its_places_for_a_lease_and_a_living_one_as_long_as_it_needs(
     redis: RedisServer,
 ) -> None:
-    async def scene(two: Two) -> None:
-        dead, living = two
+    async def scene(servers: Servers) -> None:
+        dead, living, other = servers
         one = key(requests_at_once=2)
         await dead.take(one)
         assert dead._renewing is not None
         dead._renewing.cancel()  # as a kill would
         leave = await living.take(one)
-        assert await count(one, living) == 0
+        assert await count(one, other) == 0
         await asyncio.sleep(0.7)
-        assert await count(one, living) == 1, "the dead one's place"
+        free = await other.take(one)  # the dead one's place, and no more
+        assert await count(one, other) == 0
+        free()
         await asyncio.sleep(0.7)
-        assert await count(one, living) == 0, "both are the living one's, and renewed"
+        free = await other.take(one)
+        assert await count(one, other) == 0, "the living one has its place still"
         leave()
         await asyncio.sleep(0.05)
-        assert await count(one, living) == 1
+        assert await count(one, other) == 1
 
-    play(redis, scene, lease_seconds=0.5)
+    play(redis, scene, servers=3, lease_seconds=0.5)
+
+
+def test_a_renewal_that_comes_after_the_end_brings_no_place_back(redis: RedisServer) -> None:
+    async def scene(servers: Servers) -> None:
+        one, allowance = key(requests_at_once=1), servers[0]
+        leave = await allowance.take(one)
+        held = dict(allowance._held)
+        leave()
+        await asyncio.sleep(0.05)
+        allowance._held |= held  # as the renewal under way sees it
+        await asyncio.sleep(0.3)
+        assert await count(one, servers[1]) == 1
+
+    play(redis, scene, lease_seconds=0.6)
 
 
 def test_what_redis_refuses_is_not_counted_here(redis: RedisServer) -> None:
-    async def scene(two: Two) -> None:
+    async def scene(two: Servers) -> None:
         one = key(requests_per_minute=4, requests_at_once=4)
         for _ in range(4):
             (await two[0].take(one))()
@@ -153,7 +176,7 @@ def test_keys_without_bounds_and_refusals_of_ones_own_ask_nothing(redis: RedisSe
 
 
 def test_a_request_that_is_cut_while_it_asks_leaves_nothing(redis: RedisServer) -> None:
-    async def scene(two: Two) -> None:
+    async def scene(two: Servers) -> None:
         one = key(requests_at_once=1)
         redis.pause()
         asking = asyncio.create_task(two[0].take(one))

@@ -195,10 +195,16 @@ def test_a_file_that_became_unusable_keeps_the_keys_and_is_told_once(
     other = add_key(path, "two")
     clock.seconds += 1
     assert admitted(keys, other)
-    path.write_text("worse")
+    aside = path.rename(tmp_path / "aside")
     clock.seconds += 1
     assert admitted(keys, other)
-    assert sum(one.levelno >= logging.ERROR for one in caplog.records) == 2
+    aside.rename(path)  # as it was, to the inode
+    clock.seconds += 1
+    assert admitted(keys, other)
+    path.rename(aside)
+    clock.seconds += 1
+    assert admitted(keys, other)
+    assert sum(one.levelno >= logging.ERROR for one in caplog.records) == 3
 
 
 def test_a_file_whose_rights_alone_were_wrong_is_read_again(
