@@ -131,6 +131,7 @@ def test_a_renewal_that_comes_after_the_end_brings_no_place_back(redis: RedisSer
     async def scene(servers: Servers) -> None:
         one, allowance = key(requests_at_once=1), servers[0]
         leave = await allowance.take(one)
+        await asyncio.sleep(0.05)  # the renewal has begun to wait
         held = dict(allowance._held)
         leave()
         await asyncio.sleep(0.05)
