@@ -23,6 +23,10 @@ class Allowance(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """End what it does on the event loop."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -96,6 +100,9 @@ class LocalAllowance:
         """Take the place of one request, as the port has it."""
         self.begin(key)
         return lambda: self.end(key)
+
+    async def close(self) -> None:
+        """End nothing: it does nothing by itself."""
 
     def begin(self, key: Key) -> None:
         """Count a request that begins.

@@ -31,6 +31,7 @@ def create_app(
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+        await parts.leave()
         # In a thread: requests that were cut at the stop are still being told so.
         await run_sync(parts.close)
 

@@ -16,7 +16,7 @@ from service.parts import Parts
 from service.ports import Encoder
 from service.redis_door import RedisDoor
 from service.searcher import Searcher
-from service.settings import Settings
+from service.settings import Settings, SettingsInvalid
 from service.shared_allowance import SharedAllowance
 
 
@@ -46,6 +46,31 @@ def _opened(folder: Path, settings: Settings) -> Encoder:
     return encoder
 
 
+def open_redis(settings: Settings, metrics: Metrics) -> RedisDoor | None:
+    """Prepare to call Redis, where there is one; nothing is called yet.
+
+    Raises:
+        SettingsInvalid: its address is none.
+    """
+    if settings.redis_url is None:
+        return None
+    try:
+        return RedisDoor(
+            settings.redis_url,
+            timeout_seconds=settings.redis_timeout_seconds,
+            metrics=metrics,
+        )
+    except ValueError as error:
+        raise SettingsInvalid(f"SEMBLANCE_REDIS_URL: {error}") from error
+
+
+def open_allowance(settings: Settings, redis: RedisDoor | None) -> Allowance:
+    """Count the requests of each key here, or with the other servers of one Redis."""
+    usual = Bounds(settings.key_requests_per_minute, settings.key_requests_at_once)
+    local = LocalAllowance(usual)
+    return local if redis is None else SharedAllowance(local, redis)
+
+
 def assemble(settings: Settings) -> Parts:
     """Open everything that the service stands on.
 
@@ -53,9 +78,12 @@ def assemble(settings: Settings) -> Parts:
         BundleError: an encoder cannot be served.
         GalleryError: the data folder cannot be used.
         KeysInvalid: the key file cannot be used.
+        SettingsInvalid: the address of Redis is none.
     """
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
     metrics = Metrics()
+    redis = open_redis(settings, metrics)
+    allowance = open_allowance(settings, redis)
     galleries = Galleries.open(
         settings.data_dir,
         galleries_max=settings.galleries_max,
@@ -80,6 +108,11 @@ def assemble(settings: Settings) -> Parts:
     }
     embedder = Embedder(lanes)
 
+    async def leave() -> None:
+        await allowance.close()
+        if redis is not None:
+            await redis.close()
+
     def close() -> None:
         for lane in lanes.values():
             lane.close()
@@ -94,17 +127,6 @@ def assemble(settings: Settings) -> Parts:
         metrics=metrics,
         keys=keys,
         close=close,
-        allowance=open_allowance(settings, metrics),
-    )
-
-
-def open_allowance(settings: Settings, metrics: Metrics) -> Allowance:
-    """Count the requests of each key in process, or with the other servers of one Redis."""
-    usual = Bounds(settings.key_requests_per_minute, settings.key_requests_at_once)
-    local = LocalAllowance(usual)
-    if settings.redis_url is None:
-        return local
-    timeout = settings.redis_timeout_seconds
-    return SharedAllowance(
-        local, RedisDoor(settings.redis_url, timeout_seconds=timeout, metrics=metrics)
+        leave=leave,
+        allowance=allowance,
     )

@@ -126,7 +126,7 @@ class Edge:
                 self._metrics.stage(stage, spent)
         fields = {"method": scope["method"], "path": scope["path"], "status": status}
         fields |= {"seconds": round(seconds, 6), "request_id": request_id}
-        fields["key"] = asking.key and asking.key.name
+        fields["key"] = asking.caller
         log.info("request", extra={"fields": fields})
 
 

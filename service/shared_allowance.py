@@ -98,6 +98,13 @@ class SharedAllowance:
 
         return leave
 
+    async def close(self) -> None:
+        """Give back what is being given back; places still held end with their lease."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _hold(self, place: str, places: str) -> None:
         self._held[place] = places
         if self._renewing is None or self._renewing.done():

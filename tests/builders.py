@@ -62,7 +62,7 @@ def running(
         metrics,
         keys,
         close,
-        allowance,
+        allowance=allowance,
     )
     try:
         yield parts
