@@ -67,11 +67,11 @@ def command() -> None:
 @click.option("--days", type=click.IntRange(1, 36_500), help="Days until the key expires. [never]")
 @click.option(
     "--requests-per-minute", type=BOUND,
-    help="0 is any number. [SEMBLANCE_KEY_REQUESTS_PER_MINUTE of the service]",
+    help="0 is any number. [what the service's SEMBLANCE_KEY_REQUESTS_PER_MINUTE says]",
 )  # fmt: skip
 @click.option(
     "--requests-at-once", type=BOUND,
-    help="0 is any number. [SEMBLANCE_KEY_REQUESTS_AT_ONCE of the service]",
+    help="0 is any number. [what the service's SEMBLANCE_KEY_REQUESTS_AT_ONCE says]",
 )  # fmt: skip
 @key_file_option
 def add(name: str, days: int | None, given: Path | None, **stated: Any) -> None:
@@ -104,7 +104,7 @@ def list_all(as_json: bool, given: Path | None) -> None:
         rows = [key.model_dump(mode="json", exclude={"sha256"}) for key in keys]
         click.echo(json.dumps({"keys": rows}))
         return
-    table = Table("name", "scopes", "galleries", "expires", "a minute", "at once", box=None)
+    table = Table("name", "scopes", "galleries", "expires (UTC)", "a minute", "at once", box=None)
     for key in keys:
         table.add_row(*map(escape, columns(key, datetime.now(UTC))))  # a pattern may have brackets
     Console().print(table)
