@@ -1,4 +1,4 @@
-"""A real Redis, for tests that kill it, stop its clock, and share it between servers."""
+"""A real Redis of one's own, for tests that stop it, freeze it and fill it."""
 
 import os
 import shutil
@@ -11,45 +11,58 @@ from typing import Self
 
 import pytest
 
-PROGRAM = "/usr/bin/redis-server"
-
 
 class RedisServer:
-    """`redis-server` on a free port, keeping nothing on disk; a context manager."""
+    """`redis-server` on a free port, keeping nothing on disk; a context manager.
 
-    def __init__(self, folder: Path) -> None:
-        program = shutil.which(PROGRAM)
-        if program is None and "CI" not in os.environ:
-            pytest.skip(f"{PROGRAM} is missing (Debian's package redis-server)")
-        assert program is not None, f"{PROGRAM} is missing"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+    Where it is not installed the test is skipped, but never in continuous integration.
+
+    Args:
+        folder: its working folder.
+        flags: more of its own settings: ``"--maxmemory", "1mb"``.
+        port: the port of one that was killed, to come back; 0 takes a free one.
+    """
+
+    def __init__(self, folder: Path, *flags: str, port: int = 0) -> None:
+        program = shutil.which("redis-server")
+        if program is None:
+            missing = "redis-server is not installed; on Debian: apt-get install redis-server"
+            if "CI" in os.environ:
+                raise RuntimeError(missing)
+            pytest.skip(missing)
+        self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
-        flags = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(folder)]
-        flags += ["--save", "", "--appendonly", "no", "--daemonize", "no"]
-        self.process = subprocess.Popen([program, *flags], stdout=subprocess.DEVNULL)
-        until = time.monotonic() + 20
-        while not self._answers():
-            assert self.process.poll() is None, "redis-server did not start"
-            assert time.monotonic() < until, "redis-server does not answer"
-            time.sleep(0.02)
-
-    def _answers(self) -> bool:
+        settings = {"--port": str(self.port), "--bind": "127.0.0.1", "--dir": str(folder)}
+        settings |= {"--save": "", "--appendonly": "no", "--daemonize": "no"}
+        command = [program, *(word for pair in settings.items() for word in pair), *flags]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
+            self._await_start()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _await_start(self) -> None:
+        for _ in range(500):
+            if self.process.poll() is not None:
+                raise RuntimeError(f"redis-server ended with {self.process.returncode}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                time.sleep(0.01)
+            else:
+                return
+        raise RuntimeError("redis-server did not start in five seconds")
 
     def kill(self) -> None:
-        """Kill it at once."""
-        self.process.send_signal(signal.SIGKILL)
+        """Kill it at once, as a power cut would."""
+        self.process.kill()  # which ends a frozen process too
         self.process.wait(10)
 
     def pause(self) -> None:
-        """Let it hang: it takes connections, and answers nothing."""
+        """Freeze it: it keeps its connections, and answers nobody."""
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -60,5 +73,12 @@ class RedisServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.kill()
+        self.kill()
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
