@@ -1,6 +1,7 @@
 """All galleries of one data folder: the face of `index` towards the service."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +120,14 @@ class Galleries:
                 found.append(gallery.state())
             except GalleryUnknown:
                 continue  # deleted while we looked
+        return found
+
+    def counts(self) -> list[tuple[str, int]]:
+        """Count the exemplars of every gallery: cheap, and asked often."""
+        found = []
+        for gallery in list(self._galleries.values()):
+            with suppress(GalleryUnknown):  # deleted while we looked
+                found.append((gallery.name, gallery.count))
         return found
 
     def delete(self, name: str) -> None:

@@ -97,6 +97,11 @@ class Gallery:
         """The number of the last write that is seen here."""
         return self._published.seen().seq
 
+    @property
+    def count(self) -> int:
+        """The exemplars that a search sees."""
+        return self._published.seen().count
+
     def state(self) -> GalleryState:
         """Return the gallery as it stands."""
         view, row, calibration = self._published.seen(), self._row, self._calibration

@@ -1,7 +1,7 @@
 """A bundle, opened: items to features to unit rows. The only door to ONNX Runtime."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from models.errors import (
     ProviderUnavailable,
 )
 from models.manifest import Manifest
-from models.modality import Features, Item, Modality, Role, open_modality
+from models.modality import Array, Features, Item, Modality, Role, open_modality
 
 OUTPUT_NAME = "embedding"
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -128,9 +128,18 @@ class OnnxEncoder:
         Returns:
             Unit rows, float32 (n, dim), in the order given.
         """
-        if not batch:
-            return np.empty((0, self.dim), np.float32)
-        feeds = self._modality.collate(batch)
+        return self.run(self.collate(batch)) if batch else np.empty((0, self.dim), np.float32)
+
+    def collate(self, batch: Sequence[Features]) -> dict[str, Array]:
+        """Pad a batch to the feeds of the graph; see `Modality.collate`."""
+        return self._modality.collate(batch)
+
+    def run(self, feeds: Mapping[str, Array]) -> NDArray[np.float32]:
+        """Embed a collated batch.
+
+        Returns:
+            Unit rows, float32 (n, dim), in the order given.
+        """
         (rows,) = self._session.run([OUTPUT_NAME], feeds, self._run)
         return np.asarray(rows, np.float32)
 

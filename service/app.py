@@ -26,11 +26,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        task = None if beside is None else asyncio.create_task(beside())
+        tasks = [asyncio.create_task(parts.embedder.shelf.watch())]
+        if beside is not None:
+            tasks.append(asyncio.create_task(beside()))
         yield
-        if task is not None:
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        await asyncio.wait(tasks)
         await parts.leave()
         # In a thread: requests that were cut at the stop are still being told so.
         await run_sync(parts.close)
@@ -54,6 +56,7 @@ def create_app(
     app.add_middleware(
         Edge,
         body_bytes_max=parts.settings.body_bytes_max,
+        request_seconds_max=parts.settings.request_seconds_max,
         keys=parts.keys,
         metrics=parts.metrics,
         allowance=parts.allowance,

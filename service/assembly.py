@@ -1,49 +1,58 @@
 """Settings to parts: the only file that names concrete classes."""
 
-from pathlib import Path
+from functools import partial
 
 from index.galleries import Galleries
 from models.bundle import check_folder, list_bundles
-from models.errors import BundleError
+from models.errors import BundleUnsupported
 from models.onnx_encoder import OnnxEncoder, cores
 from service.allowance import Allowance, Bounds, LocalAllowance
 from service.embedder import Embedder
 from service.enroller import Enroller
+from service.errors import ModelUnknown
 from service.keys import Keys
-from service.lane import Lane
-from service.metrics import Metrics
+from service.lane import Lane, measured_rate
+from service.metrics import GalleryRows, Metrics
 from service.parts import Parts
-from service.ports import Encoder
 from service.redis_door import RedisDoor
 from service.searcher import Searcher
-from service.settings import Settings, SettingsInvalid
+from service.settings import ALL, Settings, SettingsInvalid
 from service.shared_allowance import SharedAllowance
+from service.shelf import Shelf
 
 
-class NoBundles(BundleError):
-    """The bundles folder holds no bundle: there would be nothing to serve."""
-
-
-def open_encoders(settings: Settings) -> list[Encoder]:
-    """Open every bundle of the folder.
+def wanted_bundles(settings: Settings) -> list[str]:
+    """Name the bundles to load at start.
 
     Raises:
-        BundleError: one is damaged, foreign, too new or answers its probe wrongly.
-        NoBundles: there is none.
+        BundleUnsupported: there is no such directory, or all in it are wanted and there is none.
     """
-    folders = list_bundles(settings.bundles_dir)
-    if not folders:
-        raise NoBundles(
+    if settings.models != ALL:
+        return [name.strip() for name in settings.models.split(",") if name.strip()]
+    names = [folder.name for folder in list_bundles(settings.bundles_dir)]
+    if not names:
+        raise BundleUnsupported(
             f"{settings.bundles_dir} holds no bundle; `semblance models import` makes one, or set "
             "SEMBLANCE_BUNDLES_DIR"
         )
-    return [_opened(folder, settings) for folder in folders]
+    return names
 
 
-def _opened(folder: Path, settings: Settings) -> Encoder:
-    encoder = OnnxEncoder.open(folder, threads=settings.threads, provider=settings.provider)
-    check_folder(folder, encoder.name)
-    return encoder
+def open_lane(name: str, *, settings: Settings, metrics: Metrics) -> Lane:
+    """Open a bundle of the folder by its name, and start its lane.
+
+    Raises:
+        ModelUnknown: the folder holds no bundle of that name.
+        BundleError: it is damaged, foreign, too new or answers its probe wrongly.
+    """
+    folders = {folder.name: folder for folder in list_bundles(settings.bundles_dir)}
+    if name not in folders:
+        there = ", ".join(folders) or "none"
+        raise ModelUnknown(f"the bundles folder holds no {name!r}; there are: {there}")
+    encoder = OnnxEncoder.open(folders[name], threads=settings.threads, provider=settings.provider)
+    check_folder(folders[name], encoder.name)
+    rate = measured_rate(encoder, settings.batch_items_max)
+    return Lane(encoder, metrics, settings, rate=rate, decoders=cores())
 
 
 def open_redis(settings: Settings, metrics: Metrics) -> RedisDoor | None:
@@ -76,6 +85,7 @@ def assemble(settings: Settings) -> Parts:
 
     Raises:
         BundleError: an encoder cannot be served.
+        ModelUnknown: a model is named that is not in the bundles folder.
         GalleryError: the data folder cannot be used.
         KeysInvalid: the key file cannot be used.
         SettingsInvalid: the address of Redis is none.
@@ -89,24 +99,10 @@ def assemble(settings: Settings) -> Parts:
         galleries_max=settings.galleries_max,
         rows_max=settings.gallery_rows_max,
     )
-    try:
-        encoders = open_encoders(settings)
-    except BaseException:
-        galleries.close()
-        raise
-    lanes = {
-        encoder.name: Lane(
-            encoder,
-            metrics,
-            batch_items_max=settings.batch_items_max,
-            batch_cost_max=settings.batch_cost_max,
-            pass_cost=settings.pass_cost,
-            queue_seconds_max=settings.queue_seconds_max,
-            decoders=cores(),
-        )
-        for encoder in encoders
-    }
-    embedder = Embedder(lanes)
+    # Today's backends look at every row: none waits to be indexed.
+    metrics.galleries(lambda: [GalleryRows(name, rows, 0) for name, rows in galleries.counts()])
+    opener = partial(open_lane, settings=settings, metrics=metrics)
+    shelf = Shelf(opener, metrics, idle_seconds=settings.model_idle_seconds)
 
     async def leave() -> None:
         await allowance.close()
@@ -114,10 +110,16 @@ def assemble(settings: Settings) -> Parts:
             await redis.close()
 
     def close() -> None:
-        for lane in lanes.values():
-            lane.close()
+        shelf.close()
         galleries.close()
 
+    try:
+        for name in wanted_bundles(settings):
+            shelf.add(opener(name))
+    except BaseException:
+        close()
+        raise
+    embedder = Embedder(shelf, interactive_items_max=settings.interactive_items_max)
     return Parts(
         settings=settings,
         galleries=galleries,

@@ -1,8 +1,12 @@
 """Which waiting items go into the next forward pass: pure, with no thread, clock or future."""
 
-from bisect import bisect_left, insort
+import math
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 W = TypeVar("W")
@@ -16,11 +20,17 @@ class Ticket(Generic[W]):
         cost: tokens, pixels or samples of the item.
         order: its place in the order of arrival.
         work: what the caller wants back when the ticket is taken.
+        deadline: after which its embedding is of no use.
+        rank: when its turn comes: the lower, the earlier.
+        bulk: whether it waits behind interactive items.
     """
 
     cost: int
     order: int
     work: W
+    deadline: float
+    rank: float
+    bulk: bool
 
     @property
     def key(self) -> tuple[int, int]:
@@ -28,88 +38,168 @@ class Ticket(Generic[W]):
         return self.cost, self.order
 
 
-class Batcher(Generic[W]):
-    """Batches of items of similar length, the oldest item always among them.
+_KEY = attrgetter("key")
+FEW = 16  # tickets that are looked for one by one; more are sifted out in one pass
 
-    What waits is cut into batches by length, from the longest downwards; the batch that holds the
-    oldest item goes first, so nothing starves. A batch ends where it is full, or where padding the
-    shorter ones would cost more than a pass of their own.
+
+class _Waiting(Generic[W]):
+    """The tickets of one class, by length and by age."""
+
+    def __init__(self) -> None:
+        self.by_length: list[Ticket[W]] = []
+        self._by_age: deque[Ticket[W]] = deque()
+        self._left: set[int] = set()  # orders that have left, and still stand in `_by_age`
+        self.cost = 0
+
+    def add(self, tickets: list[Ticket[W]]) -> None:
+        # One sort for all of them: what stands already is sorted, and merged in a single pass.
+        self.by_length += tickets
+        self.by_length.sort(key=_KEY)
+        self._by_age += tickets
+        self.cost += sum(ticket.cost for ticket in tickets)
+
+    def oldest(self) -> Ticket[W] | None:
+        while self._by_age:
+            if self._by_age[0].order not in self._left:
+                return self._by_age[0]
+            self._left.discard(self._by_age.popleft().order)
+        return None
+
+    def position(self, ticket: Ticket[W]) -> int | None:
+        at = bisect_left(self.by_length, ticket.key, key=_KEY)
+        found = at < len(self.by_length) and self.by_length[at].order == ticket.order
+        return at if found else None
+
+    def cut(self, low: int, high: int) -> list[Ticket[W]]:
+        gone = self.by_length[low:high]
+        del self.by_length[low:high]
+        self._leave(gone)
+        return gone
+
+    def remove(self, tickets: list[Ticket[W]]) -> list[Ticket[W]]:
+        if len(tickets) <= FEW:
+            places = (self.position(ticket) for ticket in tickets)
+            return [one for at in places if at is not None for one in self.cut(at, at + 1)]
+        orders = {ticket.order for ticket in tickets}
+        gone = [ticket for ticket in self.by_length if ticket.order in orders]
+        self.by_length = [ticket for ticket in self.by_length if ticket.order not in orders]
+        self._leave(gone)
+        return gone
+
+    def _leave(self, gone: list[Ticket[W]]) -> None:
+        self._left.update(ticket.order for ticket in gone)
+        self.cost -= sum(ticket.cost for ticket in gone)
+
+
+class Batcher(Generic[W]):
+    """Batches of items of similar length; nothing is passed over for ever, nothing leaves late.
+
+    What waits is interactive or bulk, and a batch is of one kind. Interactive goes first, but a
+    bulk item goes before all that arrived ``bulk_handicap`` after it (ageing). Within its kind what
+    waits is cut into batches by length, from the longest downwards, and the batch that holds the
+    item whose turn it is goes. A batch ends where it is full, or where padding the shorter ones
+    would cost more than a pass of their own. What cannot be done by its deadline leaves as late.
 
     Args:
         items_max: items of one batch.
         cost_max: longest cost times items of one batch; a single item may exceed it.
         pass_cost: padding that one more forward pass is worth.
+        bulk_handicap: by how much later bulk counts as arrived, in the unit of ``now``.
     """
 
-    def __init__(self, *, items_max: int, cost_max: int, pass_cost: int) -> None:
+    def __init__(
+        self, *, items_max: int, cost_max: int, pass_cost: int, bulk_handicap: float = 0.0
+    ) -> None:
         self._items_max = items_max
         self._cost_max = cost_max
         self._pass_cost = pass_cost
-        self._by_length: list[Ticket[W]] = []
-        self._by_age: deque[Ticket[W]] = deque()
-        self._taken: set[int] = set()
+        self._bulk_handicap = bulk_handicap
+        self._interactive: _Waiting[W] = _Waiting()
+        self._bulk: _Waiting[W] = _Waiting()
+        self._deadlines: list[tuple[float, int, Ticket[W]]] = []
         self._orders = 0
-        self.cost = 0  # of all that waits
 
     def __len__(self) -> int:
-        return len(self._by_length)
+        return len(self._interactive.by_length) + len(self._bulk.by_length)
 
-    def offer(self, cost: int, work: W) -> Ticket[W]:
-        """Queue one item."""
-        ticket = Ticket(cost, self._orders, work)
-        self._orders += 1
-        insort(self._by_length, ticket, key=lambda t: t.key)
-        self._by_age.append(ticket)
-        self.cost += cost
-        return ticket
+    @property
+    def cost(self) -> int:
+        """The cost of all that waits."""
+        return self._interactive.cost + self._bulk.cost
 
-    def cancel(self, ticket: Ticket[W]) -> bool:
-        """Forget a waiting ticket; False when it had been taken already."""
-        at = self._position(ticket)
-        if at is None:
-            return False
-        self._remove(at, at + 1)
-        return True
+    @property
+    def full(self) -> bool:
+        """Whether the next batch gains nothing from waiting: as much stands there as one holds."""
+        waiting = self._interactive if self._interactive.by_length else self._bulk
+        return len(waiting.by_length) >= self._items_max or waiting.cost >= self._cost_max
+
+    def room(self, longest: int) -> int:
+        """Tell how many items a batch of that longest cost can have."""
+        return max(1, min(self._items_max, self._cost_max // max(1, longest)))
+
+    def offer(
+        self,
+        works: Iterable[tuple[int, W]],
+        *,
+        now: float = 0.0,
+        deadline: float = math.inf,
+        bulk: bool = False,
+    ) -> list[Ticket[W]]:
+        """Queue items, each with its cost; the time never goes back from call to call."""
+        rank = now + self._bulk_handicap if bulk else now
+        tickets = [
+            Ticket(cost, order, work, deadline, rank, bulk)
+            for order, (cost, work) in enumerate(works, start=self._orders)
+        ]
+        self._orders += len(tickets)
+        (self._bulk if bulk else self._interactive).add(tickets)
+        if deadline < math.inf:
+            for ticket in tickets:
+                heappush(self._deadlines, (deadline, ticket.order, ticket))
+        return tickets
+
+    def cancel(self, tickets: Iterable[Ticket[W]]) -> list[Ticket[W]]:
+        """Forget tickets; those that still waited are returned."""
+        every = list(tickets)
+        bulk = [ticket for ticket in every if ticket.bulk]
+        interactive = [ticket for ticket in every if not ticket.bulk]
+        return self._interactive.remove(interactive) + self._bulk.remove(bulk)
+
+    def late(self, by: float) -> list[Ticket[W]]:
+        """Give up the tickets whose deadline lies before that time."""
+        late: list[Ticket[W]] = []
+        while self._deadlines and self._deadlines[0][0] < by:
+            late.append(heappop(self._deadlines)[2])
+        return self.cancel(late)
 
     def take(self) -> list[Ticket[W]]:
         """Take the next batch, shortest first; empty when nothing waits."""
-        oldest = self._oldest()
-        if oldest is None:
-            return []
-        at = self._position(oldest)
-        assert at is not None
-        high = len(self._by_length)
-        while (low := self._start(high)) > at:
-            high = low
-        batch = self._by_length[low:high]
-        self._remove(low, high)
-        return batch
+        interactive, bulk = self._interactive.oldest(), self._bulk.oldest()
+        if bulk is not None and (interactive is None or bulk.rank < interactive.rank):
+            return self._cut(self._bulk, bulk)
+        return [] if interactive is None else self._cut(self._interactive, interactive)
 
-    def _start(self, high: int) -> int:
+    def _cut(self, waiting: _Waiting[W], first: Ticket[W]) -> list[Ticket[W]]:
+        at = waiting.position(first)
+        assert at is not None
+        high = len(waiting.by_length)
+        while (low := self._start(waiting.by_length, high)) > at:
+            high = low
+        # Those of the same length stand by age: the oldest may head a batch that is not full.
+        longest = waiting.by_length[high - 1].cost
+        room = self.room(longest)
+        while high - low < room and high < len(waiting.by_length):
+            if waiting.by_length[high].cost > longest:
+                break
+            high += 1
+        return waiting.cut(low, high)
+
+    def _start(self, by_length: list[Ticket[W]], high: int) -> int:
         """Find where the batch that ends before position `high` begins."""
-        longest = self._by_length[high - 1].cost
-        fits = max(1, min(self._items_max, self._cost_max // max(1, longest)))
-        least = max(0, high - fits)
+        longest = by_length[high - 1].cost
+        least = max(0, high - self.room(longest))
         for at in range(high - 2, least - 1, -1):
-            padding = (longest - self._by_length[at].cost) * (at + 1 - least)
+            padding = (longest - by_length[at].cost) * (at + 1 - least)
             if padding > self._pass_cost:
                 return at + 1
         return least
-
-    def _oldest(self) -> Ticket[W] | None:
-        while self._by_age:
-            if self._by_age[0].order not in self._taken:
-                return self._by_age[0]
-            self._taken.discard(self._by_age.popleft().order)
-        return None
-
-    def _position(self, ticket: Ticket[W]) -> int | None:
-        at = bisect_left(self._by_length, ticket.key, key=lambda t: t.key)
-        found = at < len(self._by_length) and self._by_length[at].order == ticket.order
-        return at if found else None
-
-    def _remove(self, low: int, high: int) -> None:
-        for ticket in self._by_length[low:high]:
-            self._taken.add(ticket.order)
-            self.cost -= ticket.cost
-        del self._by_length[low:high]

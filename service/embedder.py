@@ -1,16 +1,16 @@
 """Embedding as a use case: which encoder, which items failed, what it cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import SpaceMismatch
 from models.modality import Item, Role
 from service.asking import Asking
-from service.errors import ModelUnknown
-from service.lane import Embedded, Lane, Outcome
+from service.call import Embedded, Outcome
+from service.shelf import Model, Shelf
 
 
 class ItemFailed(Exception):
@@ -43,65 +43,42 @@ class Embeddings:
 
 
 class Embedder:
-    """The loaded encoders, each behind its lane."""
+    """Embeds items with the encoders on the shelf."""
 
-    def __init__(self, lanes: Mapping[str, Lane]) -> None:
-        self.lanes = lanes
-
-    def lane(self, model: str) -> Lane:
-        """Return the lane of a model by its name.
-
-        Raises:
-            ModelUnknown: no loaded encoder has the name.
-        """
-        try:
-            return self.lanes[model]
-        except KeyError:
-            raise ModelUnknown(
-                f"no model {model!r} is loaded; loaded: {', '.join(sorted(self.lanes)) or 'none'}"
-            ) from None
-
-    def lane_in(self, space: str) -> Lane | None:
-        """Return the lane whose rows lie in a space, or None where no loaded encoder makes them."""
-        return next((lane for lane in self.lanes.values() if lane.encoder.space == space), None)
-
-    def lane_of_space(self, space: str, *, gallery: str) -> Lane:
-        """Return the lane whose rows lie in a gallery's space.
-
-        Raises:
-            SpaceMismatch: no loaded encoder makes rows of that space.
-        """
-        lane = self.lane_in(space)
-        if lane is not None:
-            return lane
-        loaded = ", ".join(sorted(lane.encoder.space for lane in self.lanes.values())) or "none"
-        raise SpaceMismatch(
-            f"gallery {gallery!r} holds rows of space {space!r}, which no loaded encoder makes "
-            f'(loaded spaces: {loaded}); send {{"vector": ...}} or load its encoder'
-        )
+    def __init__(self, shelf: Shelf, *, interactive_items_max: int) -> None:
+        self.shelf = shelf
+        self._interactive_items_max = interactive_items_max
 
     async def outcomes(
         self,
-        lane: Lane,
+        model: Model,
         items: Sequence[Item],
         asking: Asking,
         *,
+        bulk: bool = False,
         role: Role | None = None,
         truncate: bool = True,
     ) -> list[Outcome]:
-        """Embed items that may fail one by one."""
+        """Embed items that may fail one by one.
+
+        Args:
+            bulk: whether what others ask goes first, however few the items.
+        """
         if not items:
             return []
-        call = await lane.embed(items, role=role, truncate=truncate)
-        asking.timings.add("decode", call.decode_seconds)
+        lane = await self.shelf.lane(model)
+        bulk = bulk or len(items) > self._interactive_items_max
+        call = await lane.embed(items, asking=asking, bulk=bulk, role=role, truncate=truncate)
+        asking.timings.add("decode", call.decoded_at - call.started_at)
         if call.taken_at:
-            asking.timings.add("queue", call.taken_at - call.submitted_at)
-            asking.timings.add("forward", call.settled_at - call.taken_at)
+            asking.timings.add("queue", call.taken_at - call.decoded_at)
+            asking.timings.add("forward", call.passed_at - call.taken_at)
+            asking.timings.add("finish", monotonic() - call.passed_at)
         return [outcome for outcome in call.outcomes if outcome is not None]
 
     async def embed(
         self,
-        lane: Lane,
+        model: Model,
         items: Sequence[Item],
         asking: Asking,
         *,
@@ -117,7 +94,7 @@ class Embedder:
         Raises:
             ItemFailed: naming the first item that could not be embedded.
         """
-        outcomes = await self.outcomes(lane, items, asking, role=role, truncate=truncate)
+        outcomes = await self.outcomes(model, items, asking, role=role, truncate=truncate)
         embedded: list[Embedded] = []
         for place, outcome in zip(places, outcomes, strict=True):
             if not isinstance(outcome, Embedded):

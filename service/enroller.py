@@ -15,10 +15,10 @@ from index.gallery import Gallery
 from models.errors import InputError, ItemTooLarge
 from models.modality import Item
 from service.asking import Asking
+from service.call import Embedded
 from service.embedder import Embedder
-from service.errors import ExemplarInvalid, ExemplarRepeated, LaneDead
+from service.errors import DeadlineExceeded, ExemplarInvalid, ExemplarRepeated, LaneDead
 from service.intake import Parsed, Vector, parse_item
-from service.lane import Embedded
 from service.problems import row_of
 from service.queries import Row, gated
 from service.replies import first_complaint
@@ -163,14 +163,14 @@ class Enroller:
         if not items:
             return []
         try:
-            lane = self._embedder.lane_of_space(gallery.space, gallery=gallery.name)
+            model = self._embedder.shelf.of_gallery(gallery.space, gallery=gallery.name)
         except SpaceMismatch as error:
             if gallery.model is not None:
                 raise  # its encoder is not loaded: no item is at fault
             return [error] * len(items)
-        outcomes = await self._embedder.outcomes(lane, items, asking, role="document")
+        outcomes = await self._embedder.outcomes(model, items, asking, bulk=True, role="document")
         for outcome in outcomes:
-            if isinstance(outcome, LaneDead):
+            if isinstance(outcome, LaneDead | DeadlineExceeded):
                 raise outcome  # no item is at fault: all of it can be sent again
         return outcomes
 

@@ -1,7 +1,7 @@
 """What the service asks of its encoders; every bundle that is served keeps all of it."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,10 @@ class Encoder(Protocol):
         """
         ...
 
-    def forward(self, batch: Sequence[Features]) -> NDArray[np.float32]:
-        """Embed a batch into unit rows ``(len(batch), dim)``, in the order given."""
+    def collate(self, batch: Sequence[Features]) -> Any:
+        """Make of a batch what `run` takes; may run beside it."""
+        ...
+
+    def run(self, feeds: Any) -> NDArray[np.float32]:
+        """Embed a collated batch into unit rows ``(n, dim)``, in the order given."""
         ...

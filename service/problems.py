@@ -21,6 +21,10 @@ class Row:
 
 
 TABLE: dict[type[Exception], Row] = {
+    model_errors.BundleCorrupt: Row(422, "invalid_request_error", "bundle_corrupt"),
+    model_errors.BundleUnsupported: Row(422, "invalid_request_error", "bundle_unsupported"),
+    model_errors.ProbeMismatch: Row(422, "invalid_request_error", "probe_mismatch"),
+    model_errors.ProviderUnavailable: Row(422, "invalid_request_error", "provider_unavailable"),
     model_errors.ItemEmpty: Row(400, "invalid_request_error", "item_empty"),
     model_errors.ItemTooLarge: Row(413, "invalid_request_error", "item_too_large"),
     model_errors.ItemUndecodable: Row(422, "invalid_request_error", "item_undecodable"),

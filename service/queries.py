@@ -15,7 +15,7 @@ from models.modality import Item, Role
 from service.asking import Asking
 from service.embedder import Embedder, ItemFailed
 from service.intake import Vector, parse_item
-from service.lane import Lane
+from service.shelf import Model
 from service.threads import off_loop
 
 INLINE_ITEMS = 16  # parsed and passed through the gate in half a millisecond
@@ -91,7 +91,7 @@ async def rows_of(
     *,
     places: Sequence[str],
     role: Role | None,
-    lane: Lane | None = None,
+    model: Model | None = None,
 ) -> QueryRows:
     """Make unit rows: vectors pass the gate, items are embedded by the space's encoder.
 
@@ -112,9 +112,9 @@ async def rows_of(
             rows[position] = one
     if not items:
         return QueryRows(rows, [])
-    lane = lane or embedder.lane_of_space(space.space, gallery=space.gallery)
+    model = model or embedder.shelf.of_gallery(space.space, gallery=space.gallery)
     names = [places[position] for position in at]
-    made = await embedder.embed(lane, items, asking, places=names, role=role)
+    made = await embedder.embed(model, items, asking, places=names, role=role)
     rows[at] = made.rows
     return QueryRows(rows, [at[position] for position in made.truncated])
 

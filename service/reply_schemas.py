@@ -61,6 +61,14 @@ class ModelOut(BaseModel):
     licence: str
     description: str
     version: str
+    state: Literal["loaded", "asleep"]
+
+
+class UnloadedReply(BaseModel):
+    """A model that can be asked no more."""
+
+    id: str
+    unloaded: bool
 
 
 class ModelsReply(BaseModel):

@@ -14,8 +14,8 @@ from index.gallery import Gallery
 from index.hits import Found, Hit, pair_scores
 from service.asking import Asking
 from service.embedder import Embedder
-from service.ports import Encoder
 from service.queries import QueryRows, Space, check_space, rows_of
+from service.shelf import Model
 
 # Beyond either, a question takes its turn: each takes memory and all cores for a second or more.
 BULK_QUERIES = 16
@@ -127,7 +127,7 @@ class Searcher:
         Raises:
             NotCalibrated: no threshold is given, calibrated, or stated by the encoder.
         """
-        drawn = self._threshold(question.threshold, gallery, self._encoder_of(gallery.space))
+        drawn = self._threshold(question.threshold, gallery, self._model_of(gallery.space))
         if drawn is None:
             raise NotCalibrated(
                 f"gallery {gallery.name!r} has no threshold, and no encoder states one for its "
@@ -193,9 +193,9 @@ class Searcher:
         Raises:
             SpaceMismatch: the model and the gallery are of different spaces.
         """
-        lane = None if model is None else self._embedder.lane(model)
-        if lane is not None:
-            space = Space(lane.encoder.space, lane.encoder.dim, f"model {model}")
+        asked = None if model is None else self._embedder.shelf.model(model)
+        if asked is not None:
+            space = Space(asked.space, asked.dim, f"model {model}")
             if gallery is not None and gallery.space != space.space:
                 raise SpaceMismatch(
                     f"model {model!r} makes space {space.space!r}, but gallery "
@@ -207,10 +207,10 @@ class Searcher:
         flat = [item for pair in pairs for item in pair]
         places = [f"pairs[{at // 2}][{at % 2}]" for at in range(len(flat))]
         made = await rows_of(
-            flat, space, self._embedder, asking, places=places, role=None, lane=lane
+            flat, space, self._embedder, asking, places=places, role=None, model=asked
         )
         scores = pair_scores(made.rows[0::2], made.rows[1::2])
-        drawn = self._threshold(threshold, gallery, self._encoder_of(space.space))
+        drawn = self._threshold(threshold, gallery, self._model_of(space.space))
         return Verified(
             scores=[float(score) for score in scores],
             same=[None if drawn is None else bool(score >= drawn[0]) for score in scores],
@@ -219,7 +219,7 @@ class Searcher:
         )
 
     def _threshold(
-        self, asked: float | None, gallery: Gallery | None, encoder: Encoder | None
+        self, asked: float | None, gallery: Gallery | None, model: Model | None
     ) -> tuple[float, ThresholdFrom] | None:
         """Take the threshold asked for, else the gallery's, else what the encoder states."""
         if asked is not None:
@@ -227,12 +227,11 @@ class Searcher:
         calibration = None if gallery is None else gallery.calibration()
         if calibration is not None:
             return calibration.threshold, "calibration"
-        score = None if encoder is None else encoder.manifest.unrelated_score_q99
+        score = None if model is None else model.manifest.unrelated_score_q99
         return None if score is None else (score, "encoder")
 
-    def _encoder_of(self, space: str) -> Encoder | None:
-        lane = self._embedder.lane_in(space)
-        return None if lane is None else lane.encoder
+    def _model_of(self, space: str) -> Model | None:
+        return self._embedder.shelf.in_space(space)
 
     async def _rows(self, gallery: Gallery, question: Question, asking: Asking) -> QueryRows:
         space = Space(gallery.space, gallery.dim, gallery.name)

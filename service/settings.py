@@ -12,6 +12,7 @@ import models
 from index.exemplar import PAYLOAD_BYTES_MAX
 
 PREFIX = "SEMBLANCE_"
+ALL = "*"
 CALLER_KEY = "SEMBLANCE_KEY"  # with which the command line calls a server; not a setting of one
 
 
@@ -41,7 +42,7 @@ class Settings(BaseSettings):
     threads: int = Field(0, ge=0, le=256, description="Threads of one forward pass; 0 = cores.")
 
     models: str = Field(
-        "*", description="Bundles loaded at start, by commas; `*` is all, an empty text none."
+        ALL, description="Bundles loaded at start, by commas; `*` is all, an empty text none."
     )
     model_idle_seconds: float = Field(
         0, ge=0, description="An encoder unused for so long is unloaded until asked for; 0 = never."
@@ -132,9 +133,10 @@ class Settings(BaseSettings):
         2.0, ge=0, description="Bulk goes before what arrived so much later than it; never starved."
     )
     queue_seconds_max: float = Field(
-        1.0,
-        gt=0,
-        description="Predicted wait beyond which work is refused, unless it takes longer itself.",
+        1.0, gt=0, description="Predicted wait beyond which an interactive call is refused."
+    )
+    bulk_queue_seconds_max: float = Field(
+        30.0, gt=0, description="Predicted wait beyond which a bulk call is refused."
     )
     caller_share: float = Field(
         0.5, gt=0, le=1, description="Share of that wait that the work of one key may fill."

@@ -12,6 +12,7 @@ from service.allowance import Allowance
 from service.app import create_app
 from service.embedder import Embedder
 from service.enroller import Enroller
+from service.errors import ModelUnknown
 from service.keys import Keys
 from service.lane import Lane
 from service.metrics import Metrics
@@ -19,6 +20,7 @@ from service.parts import Parts
 from service.ports import Encoder
 from service.searcher import Searcher
 from service.settings import Settings
+from service.shelf import Shelf
 from tests.fakes import FakeEncoder
 
 
@@ -34,22 +36,20 @@ def running(
     made = Settings(data_dir=folder, samples=False, **settings)
     galleries = Galleries.open(folder)
     metrics = Metrics()
-    lanes = {
-        encoder.name: Lane(
-            encoder,
-            metrics,
-            batch_items_max=made.batch_items_max,
-            batch_cost_max=made.batch_cost_max,
-            pass_cost=made.pass_cost,
-            queue_seconds_max=made.queue_seconds_max,
-        )
-        for encoder in encoders or [FakeEncoder()]
-    }
-    embedder = Embedder(lanes)
+    named = {encoder.name: encoder for encoder in encoders or [FakeEncoder()]}
+
+    def open_lane(name: str) -> Lane:
+        if name not in named:
+            raise ModelUnknown(name)
+        return Lane(named[name], metrics, made)
+
+    shelf = Shelf(open_lane, metrics, idle_seconds=made.model_idle_seconds)
+    for name in named:
+        shelf.add(open_lane(name))
+    embedder = Embedder(shelf, interactive_items_max=made.interactive_items_max)
 
     def close() -> None:
-        for lane in lanes.values():
-            lane.close(2.0)
+        shelf.close(2.0)
         galleries.close()
 
     enroller = Enroller(embedder, payload_bytes_max=made.payload_bytes_max)

@@ -28,7 +28,8 @@ class FakeEncoder:
     """Embeds a text to a row that depends on it alone; a word costs one.
 
     Texts holding "poison" fail the forward pass, "nan" gives a row that is not finite, and "deadly"
-    ends the thread that runs it. ``gate`` holds every forward pass back while it is cleared.
+    ends the thread that runs it; "undecodable" breaks the decoder. ``fails`` makes every pass fail,
+    ``gate`` holds every forward pass back while it is cleared.
     """
 
     modality = "text"
@@ -41,6 +42,7 @@ class FakeEncoder:
         self.gate = threading.Event()
         self.gate.set()
         self.inside = False
+        self.fails = False
         self.manifest = Manifest(
             name=name,
             version="1",
@@ -62,6 +64,8 @@ class FakeEncoder:
             raise ModalityUnsupported(f"not {item.modality}")
         text = item.content if isinstance(item.content, str) else repr(item.content)
         words = text.split()
+        if words == ["undecodable"]:
+            raise Poisoned
         if not words:
             raise ItemEmpty("the text is empty")
         truncated = len(words) > self.cost_max
@@ -71,15 +75,18 @@ class FakeEncoder:
         codes = np.array([ord(c) for c in " ".join(words)])
         return Features({"codes": codes}, len(words), truncated)
 
-    def forward(self, batch: Sequence[Features]) -> NDArray[np.float32]:
+    def collate(self, batch: Sequence[Features]) -> list[str]:
+        return ["".join(chr(code) for code in features.arrays["codes"]) for features in batch]
+
+    def run(self, feeds: list[str]) -> NDArray[np.float32]:
+        texts = feeds
         self.inside = True
         self.gate.wait(10)
         self.inside = False
-        texts = ["".join(chr(code) for code in features.arrays["codes"]) for features in batch]
         self.batches.append(texts)
         if any("deadly" in text for text in texts):
             raise SystemExit  # no Exception: it ends the lane's thread, as a bug in the lane would
-        if any("poison" in text for text in texts):
+        if self.fails or any("poison" in text for text in texts):
             raise Poisoned
         rows = np.stack([row_of(text, self.dim) for text in texts])
         rows[[at for at, text in enumerate(texts) if "nan" in text]] = np.nan

@@ -129,7 +129,7 @@ async def serve(parts: Any, listener: socket.socket) -> None:
         timeout_graceful_shutdown=20,
     )
     host, port = listener.getsockname()[:2]
-    models = ", ".join(sorted(parts.embedder.lanes))
+    models = ", ".join(sorted(parts.embedder.shelf.models))
     galleries = ", ".join(state.name for state in parts.galleries.states()) or "none yet"
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     click.echo(f"Semblance answers at {url}  (models: {models}; galleries: {galleries})", err=True)

@@ -26,7 +26,7 @@ router = new_router("embeddings")
 )
 async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Embed what OpenAI's clients send, and items of any kind that the model reads."""
-    lane = parts.embedder.lane(asked.model)
+    model = parts.embedder.shelf.model(asked.model)
     values = spread(asked.input)
     limit = parts.settings.items_max
     if not 1 <= len(values) <= limit:
@@ -36,9 +36,9 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> R
     single = len(values) == 1 and values[0] is asked.input
     places = ["input"] if single else [f"input[{at}]" for at in range(len(values))]
     items = parse_all(values, places, parse_embeddable)
-    check_dimensions(asked.dimensions, lane.encoder.dim)  # before the work, not after
+    check_dimensions(asked.dimensions, model.dim)  # before the work, not after
     made = await parts.embedder.embed(
-        lane, items, asking, places=places, role=asked.input_type, truncate=asked.truncate
+        model, items, asking, places=places, role=asked.input_type, truncate=asked.truncate
     )
     return Json(reply(made, asked))
 
@@ -57,7 +57,7 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> R
 )
 async def embed_raw(request: Request, model: str, parts: PartsOf, asking: AskingOf) -> Response:
     """Embed the body itself: ``curl --data-binary @file -H 'content-type: text/plain'``."""
-    lane = parts.embedder.lane(model)
+    asked = parts.embedder.shelf.model(model)
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     modality = modality_of_media_type(media)
     if modality is None:
@@ -65,7 +65,7 @@ async def embed_raw(request: Request, model: str, parts: PartsOf, asking: Asking
             f"content-type {media or 'missing'!r} is no kind of item; send e.g. text/plain"
         )
     item = Item(modality, await request.body())
-    made = await parts.embedder.embed(lane, [item], asking, places=["body"])
+    made = await parts.embedder.embed(asked, [item], asking, places=["body"])
     return Json(reply(made, EmbeddingsRequest(input="", model=model, input_type=None)))
 
 

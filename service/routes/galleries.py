@@ -25,8 +25,8 @@ router = new_router("galleries")
 async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Response:
     """Create a gallery; 200 when it stands the same already, 409 when it stands otherwise."""
     if asked.model is not None:
-        encoder = parts.embedder.lane(asked.model).encoder
-        space, dim = encoder.space, encoder.dim
+        model = parts.embedder.shelf.model(asked.model)
+        space, dim = model.space, model.dim
         if asked.space not in (None, space) or asked.dim not in (None, dim):
             raise RequestInvalid(
                 f"model {asked.model!r} makes space {space!r} of dimension {dim}; "
@@ -34,11 +34,11 @@ async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Respons
             )
     elif asked.space is not None and asked.dim is not None:
         space, dim = asked.space, asked.dim
-        lane = parts.embedder.lane_in(space)
-        if lane is not None and lane.encoder.dim != dim:
+        made_by = parts.embedder.shelf.in_space(space)
+        if made_by is not None and made_by.dim != dim:
             raise RequestInvalid(
-                f"space {space!r} is that of model {lane.encoder.name!r}, of dimension "
-                f"{lane.encoder.dim}, not {dim}; send `model` alone",
+                f"space {space!r} is that of model {made_by.name!r}, of dimension "
+                f"{made_by.dim}, not {dim}; send `model` alone",
                 param="dim",
             )
     else:

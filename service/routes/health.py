@@ -1,14 +1,16 @@
 """Is it alive, is it ready, what does it count."""
 
 import asyncio
-from time import perf_counter
+from time import monotonic
 
 from fastapi import Response
 
 from index.errors import GalleryError
 from index.galleries import Galleries
+from service.asking import Asking
+from service.call import Embedded
 from service.errors import ServiceError
-from service.lane import Embedded, Lane
+from service.lane import Lane
 from service.replies import Json
 from service.routing import PartsOf, needs, new_router
 
@@ -26,11 +28,11 @@ async def livez() -> Response:
 @router.get("/readyz", summary="Every loaded encoder embeds, and writes are taken")
 async def readyz(parts: PartsOf) -> Response:
     """Answer 200 where every encoder embedded something lately and writes are taken, else 503."""
-    lanes = parts.embedder.lanes
+    lanes = {m.name: m.lane for m in parts.embedder.shelf.models.values() if m.lane is not None}
     proven = await asyncio.gather(*(_embeds(lane) for lane in lanes.values()))
     states = dict(zip(lanes, proven, strict=True))
     writes = _takes_writes(parts.galleries)
-    ready = writes and bool(states) and all(states.values())
+    ready = writes and all(states.values())
     body = {"status": "ready" if ready else "not ready", "encoders": states, "writes": writes}
     return Json(body, status_code=200 if ready else 503)
 
@@ -57,11 +59,11 @@ def _takes_writes(galleries: Galleries) -> bool:
 async def _embeds(lane: Lane) -> bool:
     if not lane.alive:
         return False
-    if perf_counter() - lane.forward_at < FORWARD_SECONDS_FRESH:
+    if monotonic() - lane.forward_at < FORWARD_SECONDS_FRESH:
         return True
     try:
         async with asyncio.timeout(FORWARD_SECONDS_MAX):
-            call = await lane.embed([lane.encoder.sample])
+            call = await lane.embed([lane.encoder.sample], asking=Asking())
     except (TimeoutError, ServiceError):
         return False
     return all(isinstance(outcome, Embedded) for outcome in call.outcomes)

@@ -1,13 +1,13 @@
-"""Which encoders are loaded."""
+"""Which encoders can be asked; loading and unloading them while the service runs."""
 
 from typing import Any
 
 from fastapi import Response
 
-from service.ports import Encoder
 from service.replies import Json
-from service.reply_schemas import ModelOut, ModelsReply
+from service.reply_schemas import ModelOut, ModelsReply, UnloadedReply
 from service.routing import PartsOf, needs, new_router
+from service.shelf import Model
 
 router = new_router("models")
 
@@ -19,9 +19,9 @@ router = new_router("models")
     responses={200: {"model": ModelsReply}},
 )
 async def list_models(parts: PartsOf) -> Response:
-    """List the loaded models in OpenAI's shape."""
-    encoders = (parts.embedder.lanes[name].encoder for name in sorted(parts.embedder.lanes))
-    return Json({"object": "list", "data": [described(encoder) for encoder in encoders]})
+    """List the models that can be asked, in OpenAI's shape."""
+    models = parts.embedder.shelf.models
+    return Json({"object": "list", "data": [described(models[name]) for name in sorted(models)]})
 
 
 @router.get(
@@ -31,24 +31,48 @@ async def list_models(parts: PartsOf) -> Response:
     responses={200: {"model": ModelOut}},
 )
 async def show_model(model: str, parts: PartsOf) -> Response:
-    """Show one loaded model."""
-    return Json(described(parts.embedder.lane(model).encoder))
+    """Show one model."""
+    return Json(described(parts.embedder.shelf.model(model)))
 
 
-def described(encoder: Encoder) -> dict[str, Any]:
+@router.post(
+    "/v1/models/{model}/load",
+    summary="Load a model",
+    dependencies=[needs("admin")],
+    responses={200: {"model": ModelOut}},
+)
+async def load(model: str, parts: PartsOf) -> Response:
+    """Load a bundle of the bundles folder, or load it anew; others are served meanwhile."""
+    return Json(described(await parts.embedder.shelf.load(model)))
+
+
+@router.post(
+    "/v1/models/{model}/unload",
+    summary="Unload a model",
+    dependencies=[needs("admin")],
+    responses={200: {"model": UnloadedReply}},
+)
+async def unload(model: str, parts: PartsOf) -> Response:
+    """Take a model out of memory, when what waits for it is finished."""
+    await parts.embedder.shelf.unload(model)
+    return Json({"id": model, "unloaded": True})
+
+
+def described(model: Model) -> dict[str, Any]:
     """Describe an encoder as OpenAI describes a model, and more."""
-    manifest = encoder.manifest
+    manifest = model.manifest
     return {
-        "id": encoder.name,
+        "id": model.name,
         "object": "model",
         "created": 0,
         "owned_by": "semblance",
-        "modalities": [encoder.modality],
-        "dim": encoder.dim,
-        "space": encoder.space,
+        "modalities": [model.modality],
+        "dim": model.dim,
+        "space": model.space,
         "precision": manifest.precision,
-        "max_cost": encoder.cost_max,
+        "max_cost": model.cost_max,
         "licence": manifest.licence,
         "description": manifest.description,
         "version": manifest.version,
+        "state": "asleep" if model.lane is None else "loaded",
     }

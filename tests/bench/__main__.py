@@ -10,7 +10,7 @@ from models.onnx_encoder import cores
 from tests import bench
 from tests.bench.figures import HEADER, Figure
 
-NOT_BENCHMARKS = ("__main__", "figures")
+NOT_BENCHMARKS = ("__main__", "callers", "figures")
 
 
 def main(wanted: list[str]) -> int:
@@ -21,7 +21,11 @@ def main(wanted: list[str]) -> int:
         return 2
     print(f"{cores()} cores, load {os.getloadavg()[0]:.1f} at the start\n{HEADER}")
     for name in wanted or names:
-        figures: list[Figure] = importlib.import_module(f"{bench.__name__}.{name}").figures()
+        module = importlib.import_module(f"{bench.__name__}.{name}")
+        if not wanted and getattr(module, "ON_REQUEST", False):
+            print(f"{name}: by name only (BENCHMARKS={name})")
+            continue
+        figures: list[Figure] = module.figures()
         for figure in figures:
             print(figure, flush=True)
     return 0

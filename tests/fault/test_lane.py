@@ -1,29 +1,49 @@
-"""A failing item fails alone; a dying lane answers all; a full queue says when to come back."""
+"""A failing item fails alone; a dead thread is replaced; a full queue says when to come back."""
 
 import asyncio
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.modality import Item
-from service.errors import EncodeFailed, LaneDead, Overloaded
-from service.lane import Embedded, Lane
+from service.asking import Asking
+from service.call import Call, Embedded
+from service.errors import (
+    CallTooLarge,
+    DeadlineExceeded,
+    EncodeFailed,
+    LaneDead,
+    Overloaded,
+    OverShare,
+)
+from service.lane import Lane
 from service.metrics import Metrics
+from service.settings import Settings
 from tests.builders import calling, running
 from tests.fakes import FakeEncoder, row_of
 
 
-def lane_of(encoder: FakeEncoder, queue_seconds_max: float = 30.0) -> Lane:
-    return Lane(
-        encoder,
-        Metrics(),
-        batch_items_max=8,
-        batch_cost_max=1000,
-        pass_cost=1000,
-        queue_seconds_max=queue_seconds_max,
-    )
+@contextmanager
+def lane_of(encoder: FakeEncoder, *, rate: float = 1e5, **settings: Any) -> Iterator[Lane]:
+    made = Settings(**{"batch_items_max": 8, **settings})
+    lane = Lane(encoder, Metrics(), made, rate=rate)
+    try:
+        yield lane
+    finally:
+        encoder.gate.set()
+        lane.close()
+
+
+def embed(lane: Lane, *texts: str, **asked: Any) -> Awaitable[Call]:
+    asking = Asking(asked.pop("caller", "anyone"), deadline=asked.pop("deadline", math.inf))
+    items = [Item("text", text) for text in texts]
+    return asyncio.ensure_future(lane.embed(items, asking=asking, **asked))
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -34,12 +54,12 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 def holding(lane: Lane, encoder: FakeEncoder) -> Callable[[], bool]:
-    """Tell whether the lane's thread is inside a forward pass that the gate holds back."""
+    """Tell whether a runner is inside a forward pass that the gate holds back."""
     return lambda: encoder.inside and not len(lane._batcher)
 
 
-def items(*texts: str) -> list[Item]:
-    return [Item("text", text) for text in texts]
+def waiting(lane: Lane, items: int) -> Callable[[], bool]:
+    return lambda: len(lane._batcher) == items
 
 
 @pytest.mark.parametrize("position", range(8))
@@ -47,56 +67,111 @@ def items(*texts: str) -> list[Item]:
 def test_one_bad_item_fails_alone_wherever_it_stands(position: int, bad: str) -> None:
     texts = [f"word {at}" for at in range(8)]
     texts[position] = f"{bad} {position}"
-    lane = lane_of(FakeEncoder())
-    call = asyncio.run(lane.embed(items(*texts)))
+
+    async def scene(lane: Lane) -> Call:
+        return await embed(lane, *texts)
+
+    with lane_of(FakeEncoder()) as lane:
+        call = asyncio.run(scene(lane))
     for at, (text, outcome) in enumerate(zip(texts, call.outcomes, strict=True)):
         if at == position:
             assert isinstance(outcome, EncodeFailed)
         else:
             assert isinstance(outcome, Embedded)
             np.testing.assert_array_equal(outcome.row, row_of(text, 8))
-    lane.close()
 
 
 def test_an_undecodable_item_fails_alone_and_in_place() -> None:
-    lane = lane_of(FakeEncoder())
-    call = asyncio.run(lane.embed(items("a", " ", "b")))
+    async def scene(lane: Lane) -> Call:
+        return await embed(lane, "a", " ", "b")
+
+    with lane_of(FakeEncoder()) as lane:
+        call = asyncio.run(scene(lane))
     assert [type(outcome).__name__ for outcome in call.outcomes] == [
         "Embedded", "ItemEmpty", "Embedded",
     ]  # fmt: skip
-    lane.close()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_dead_lane_answers_those_who_wait_and_those_who_come() -> None:
+def test_what_breaks_the_decoder_fails_alone_too() -> None:
+    async def scene(lane: Lane) -> Call:
+        return await embed(lane, "a", "undecodable", "b")
+
+    with lane_of(FakeEncoder()) as lane:
+        call = asyncio.run(scene(lane))
+    assert [type(outcome).__name__ for outcome in call.outcomes] == [
+        "Embedded", "EncodeFailed", "Embedded",
+    ]  # fmt: skip
+
+
+def test_a_dead_thread_fails_its_waiters_and_is_replaced() -> None:
     encoder = FakeEncoder()
-    lane = lane_of(encoder)
 
+    async def scene(lane: Lane) -> None:
+        for _ in range(3):
+            encoder.gate.clear()
+            doomed = embed(lane, "deadly")
+            await until(holding(lane, encoder))
+            behind = embed(lane, "behind", "it")
+            await until(waiting(lane, 2))
+            encoder.gate.set()
+            call = await asyncio.wait_for(doomed, 5)
+            assert isinstance(call.outcomes[0], LaneDead)
+            call = await asyncio.wait_for(behind, 5)
+            assert all(isinstance(outcome, Embedded) for outcome in call.outcomes)
+        await until(lambda: len(lane._running) == 2)
+        call = await embed(lane, "afterwards")
+        assert isinstance(call.outcomes[0], Embedded)
+
+    with lane_of(encoder) as lane:
+        asyncio.run(scene(lane))
+
+
+def test_death_while_nobody_waits_for_a_batch_fails_the_queue_and_not_the_lane(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(lane: Lane) -> None:
+        def broken() -> list[Any]:
+            raise SystemExit
+
+        monkeypatch.setattr(lane._batcher, "take", broken)
+        call = await asyncio.wait_for(embed(lane, "lost"), 5)
+        assert isinstance(call.outcomes[0], LaneDead)
+        call = await asyncio.wait_for(embed(lane, "found"), 5)
+        assert isinstance(call.outcomes[0], Embedded)
+
+    with lane_of(FakeEncoder()) as lane:
+        monkeypatch.setattr(lane, "_fail_queued", unpatched(lane, monkeypatch))
+        asyncio.run(scene(lane))
+
+
+def unpatched(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let the lane empty its queue, whose `take` a test has broken."""
+    batcher, fail = lane._batcher, lane._fail_queued
+    take = batcher.take
+
+    def healed() -> None:
+        monkeypatch.setattr(batcher, "take", take)
+        fail()
+
+    return healed
+
+
+def test_readiness_tells_of_a_lane_that_has_died(tmp_path: Path) -> None:
     async def scene() -> None:
-        encoder.gate.clear()
-        first = asyncio.create_task(lane.embed(items("deadly")))
-        await until(holding(lane, encoder))
-        second = asyncio.create_task(lane.embed(items("behind", "it")))
-        await until(lambda: len(lane._batcher) == 2)
-        encoder.gate.set()
-        for task in (first, second):
-            call = await asyncio.wait_for(task, 5)
-            assert all(isinstance(outcome, LaneDead) for outcome in call.outcomes)
-        assert not lane.alive
-        with pytest.raises(LaneDead):
-            await lane.embed(items("late"))
-
-    asyncio.run(scene())
-    lane.close()
-
-
-def test_a_dead_lane_shows_in_readiness(tmp_path: Path) -> None:
-    async def scene() -> None:
-        with running(tmp_path) as parts:
+        encoder = FakeEncoder()
+        with running(tmp_path, [encoder]) as parts:
+            lane = parts.embedder.shelf.models["fake"].lane
+            assert lane is not None
             async with calling(parts) as client:
                 assert (await client.get("/readyz")).status_code == 200
-                parts.embedder.lanes["fake"].close()
-                parts.embedder.lanes["fake"]._thread.join()
+                await embed(lane, "deadly")
+                encoder.fails = True  # it is replaced, and cannot embed
+                reply = await client.get("/readyz")
+                assert (reply.status_code, reply.json()["encoders"]) == (503, {"fake": False})
+                encoder.fails = False
+                assert (await client.get("/readyz")).status_code == 200
+                assert "semblance_lane_restarts_total" in (await client.get("/metrics")).text
+                lane.close()
                 reply = await client.get("/readyz")
                 assert (reply.status_code, reply.json()["encoders"]) == (503, {"fake": False})
                 assert (await client.get("/livez")).status_code == 200
@@ -106,61 +181,196 @@ def test_a_dead_lane_shows_in_readiness(tmp_path: Path) -> None:
 
 def test_callers_share_batches() -> None:
     encoder = FakeEncoder()
-    lane = lane_of(encoder)
 
-    async def scene() -> None:
+    async def scene(lane: Lane) -> None:
         encoder.gate.clear()
-        tasks = [asyncio.create_task(lane.embed(items("holds the thread")))]
+        calls = [embed(lane, "holds the session")]
         await until(holding(lane, encoder))
-        tasks += [asyncio.create_task(lane.embed(items(f"text {n}"))) for n in range(8)]
-        await until(lambda: len(lane._batcher) == 8)
+        calls += [embed(lane, f"text {n}") for n in range(7)]
+        await until(waiting(lane, 7))
         encoder.gate.set()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*calls)
 
-    asyncio.run(scene())
-    assert list(map(len, encoder.batches)) == [1, 8]
-    lane.close()
+    with lane_of(encoder) as lane:
+        asyncio.run(scene(lane))
+    assert list(map(len, encoder.batches)) == [1, 7]
+
+
+def test_exactly_one_whole_batch_is_prepared_ahead() -> None:
+    encoder = FakeEncoder()
+
+    async def scene(lane: Lane) -> None:
+        encoder.gate.clear()
+        calls = [embed(lane, "holds the session")]
+        await until(holding(lane, encoder))
+        calls += [embed(lane, f"text {n}") for n in range(20)]
+        await until(lambda: lane._batcher._orders == 21 and len(lane._in_hand) == 2)
+        await asyncio.sleep(0.05)
+        assert len(lane._batcher) == 12, "a second batch was prepared"
+        encoder.gate.set()
+        await asyncio.gather(*calls)
+
+    with lane_of(encoder) as lane:
+        asyncio.run(scene(lane))
+    assert list(map(len, encoder.batches)) == [1, 8, 8, 4]
+
+
+def test_interactive_goes_before_bulk_and_bulk_is_not_starved() -> None:
+    encoder = FakeEncoder()
+
+    async def scene(lane: Lane) -> None:
+        encoder.gate.clear()
+        calls = [embed(lane, "holds the session")]
+        await until(holding(lane, encoder))
+        calls += [embed(lane, "bulk", bulk=True)]
+        await until(waiting(lane, 1))
+        calls += [embed(lane, "asked at once")]
+        await until(waiting(lane, 2))
+        await asyncio.sleep(0.1)
+        calls += [embed(lane, "asked so very much later")]
+        await until(waiting(lane, 3))
+        encoder.gate.set()
+        await asyncio.gather(*calls)
+
+    with lane_of(encoder, pass_cost=0, bulk_handicap_seconds=0.05) as lane:
+        asyncio.run(scene(lane))
+    order = [batch[0] for batch in encoder.batches]
+    assert order == ["holds the session", "asked at once", "bulk", "asked so very much later"]
 
 
 def test_a_full_queue_refuses_and_says_when() -> None:
     encoder = FakeEncoder()
-    lane = lane_of(encoder, queue_seconds_max=1e-9)
 
-    async def scene() -> None:
-        await lane.embed(items("measures the rate"))
+    async def scene(lane: Lane) -> None:
         encoder.gate.clear()
-        waiting = [asyncio.create_task(lane.embed(items("a b c")))]
-        await until(holding(lane, encoder))
-        waiting += [asyncio.create_task(lane.embed(items("a b c")))]
-        await until(lambda: len(lane._batcher) == 1)
+        calls = [embed(lane, *["one two three four"] * 4)]  # 1.6 s of work
+        await until(lambda: encoder.inside)
         with pytest.raises(Overloaded) as caught:
-            await lane.embed(items("one too many"))
-        assert caught.value.retry_after_seconds > 0
+            await embed(lane, "one too many")
+        assert not isinstance(caught.value, OverShare)
+        assert caught.value.retry_after_seconds == pytest.approx(1.1)
+        with pytest.raises(Overloaded):
+            await embed(lane, *["a batch is refused by the same rule"] * 3)
         encoder.gate.set()
-        await asyncio.gather(*waiting)
+        await asyncio.gather(*calls)
+        await embed(lane, *["whatever it brings itself"] * 100)
+        assert lane.idle
 
-    asyncio.run(scene())
-    lane.close()
+    with lane_of(encoder, rate=10, queue_seconds_max=1.0) as lane:
+        asyncio.run(scene(lane))
+
+
+def test_bulk_does_not_fill_the_queue_of_the_others() -> None:
+    encoder = FakeEncoder()
+
+    async def scene(lane: Lane) -> None:
+        encoder.gate.clear()
+        calls = [embed(lane, *["one two three four"] * 4, bulk=True)]
+        await until(lambda: encoder.inside)
+        with pytest.raises(Overloaded):
+            await embed(lane, "as bulk", bulk=True)
+        calls += [embed(lane, "as one who waits")]
+        encoder.gate.set()
+        await asyncio.gather(*calls)
+
+    with lane_of(encoder, rate=10, bulk_queue_seconds_max=1.0) as lane:
+        asyncio.run(scene(lane))
+
+
+def test_a_caller_over_its_share_is_refused_and_others_are_not() -> None:
+    encoder = FakeEncoder()
+
+    async def scene(lane: Lane) -> None:
+        encoder.gate.clear()
+        calls = [embed(lane, *["one two three"] * 2, caller="greedy")]  # 0.6 s
+        await until(lambda: encoder.inside)
+        with pytest.raises(OverShare):
+            await embed(lane, "more", caller="greedy")
+        calls += [embed(lane, "a word", caller="modest")]
+        encoder.gate.set()
+        await asyncio.gather(*calls)
+
+    with lane_of(encoder, rate=10, queue_seconds_max=1.0, caller_share=0.5) as lane:
+        asyncio.run(scene(lane))
+
+
+def test_a_deadline_that_cannot_be_met_is_refused_and_one_that_passed_is_dropped() -> None:
+    encoder = FakeEncoder()
+
+    async def scene(lane: Lane) -> None:
+        encoder.gate.clear()
+        held = embed(lane, "holds the session")
+        await until(holding(lane, encoder))
+        with pytest.raises(DeadlineExceeded):
+            await embed(lane, "in time?", deadline=time.monotonic())
+        late = embed(lane, "too late", deadline=time.monotonic() + 0.05)
+        await until(waiting(lane, 1))
+        await asyncio.sleep(0.06)
+        encoder.gate.set()
+        call = await asyncio.wait_for(late, 5)
+        assert isinstance(call.outcomes[0], DeadlineExceeded)
+        await held
+
+    with lane_of(encoder) as lane:
+        asyncio.run(scene(lane))
+    assert not any("too late" in batch for batch in encoder.batches)
+
+
+def test_a_call_that_costs_too_much_is_refused_whole() -> None:
+    encoder = FakeEncoder()
+
+    async def scene(lane: Lane) -> None:
+        with pytest.raises(CallTooLarge):
+            await embed(lane, *["one two three"] * 4)
+        assert lane.idle
+        await embed(lane, *["one two three"] * 3)
+
+    with lane_of(encoder, call_cost_max=10) as lane:
+        asyncio.run(scene(lane))
 
 
 def test_a_caller_who_leaves_takes_its_work_along() -> None:
     encoder = FakeEncoder()
-    lane = lane_of(encoder)
 
-    async def scene() -> None:
+    async def scene(lane: Lane) -> None:
         encoder.gate.clear()
-        first = asyncio.create_task(lane.embed(items("holds the thread")))
+        first = embed(lane, "holds the session")
         await until(holding(lane, encoder))
-        gone = asyncio.create_task(lane.embed(items("never embedded")))
-        await until(lambda: len(lane._batcher) == 1)
-        gone.cancel()
-        await asyncio.sleep(0)
+        prepared = embed(lane, *["in the batch that is prepared"] * 8)
+        await until(lambda: len(lane._in_hand) == 2)
+        queued = embed(lane, "never embedded")
+        await until(waiting(lane, 1))
+        for gone in (prepared, queued):
+            assert isinstance(gone, asyncio.Future)
+            gone.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await gone
         encoder.gate.set()
         await first
-        with pytest.raises(asyncio.CancelledError):
-            await gone
-        await lane.embed(items("after"))
+        await embed(lane, "after")
+        assert lane.idle
+        assert b'semblance_dropped_total{model="fake",reason="gone"} 9.0' in lane._metrics.text()
 
-    asyncio.run(scene())
-    assert not any("never embedded" in batch for batch in encoder.batches)
-    lane.close()
+    with lane_of(encoder) as lane:
+        asyncio.run(scene(lane))
+    assert encoder.batches == [["holds the session"], ["after"]]
+
+
+def test_a_lane_that_closes_finishes_what_it_has() -> None:
+    encoder = FakeEncoder()
+
+    async def scene(lane: Lane) -> None:
+        encoder.gate.clear()
+        calls = [embed(lane, f"text {n}") for n in range(30)]
+        await until(lambda: encoder.inside)
+        closing = asyncio.get_running_loop().run_in_executor(None, lane.close)
+        await until(lambda: lane._closing)
+        with pytest.raises(LaneDead):
+            await embed(lane, "too late")
+        encoder.gate.set()
+        for call in await asyncio.gather(*calls):
+            assert isinstance(call.outcomes[0], Embedded)
+        await closing
+
+    with lane_of(encoder) as lane:
+        asyncio.run(scene(lane))

@@ -1,56 +1,84 @@
-"""Every ticket leaves exactly once, within its bounds, and the oldest is never passed over."""
+"""Every ticket leaves exactly once, never late, within its bounds; nothing is passed over."""
+
+import math
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from service.batcher import Batcher, Ticket
 
-ITEMS_MAX, COST_MAX, PASS_COST = 4, 40, 12
+ITEMS_MAX, COST_MAX, PASS_COST, HANDICAP = 4, 40, 12, 5.0
 
 
 class Batching(RuleBasedStateMachine):
-    """Offers, cancels and takes in any order, against a plain list."""
+    """Offers, cancels, expiries and takes in any order, against a plain list."""
 
     def __init__(self) -> None:
         super().__init__()
         self.batcher: Batcher[int] = Batcher(
-            items_max=ITEMS_MAX, cost_max=COST_MAX, pass_cost=PASS_COST
+            items_max=ITEMS_MAX, cost_max=COST_MAX, pass_cost=PASS_COST, bulk_handicap=HANDICAP
         )
         self.waiting: list[Ticket[int]] = []
         self.works = 0
+        self.now = 0.0
 
-    @rule(cost=st.integers(1, 60))
-    def offer(self, cost: int) -> None:
-        self.waiting.append(self.batcher.offer(cost, self.works))
-        self.works += 1
+    @rule(
+        costs=st.lists(st.integers(1, 60), max_size=20),
+        bulk=st.booleans(),
+        patience=st.sampled_from([1.0, 4.0, math.inf]),
+    )
+    def offer(self, costs: list[int], bulk: bool, patience: float) -> None:
+        works = [(cost, self.works + at) for at, cost in enumerate(costs)]
+        self.works += len(works)
+        deadline = self.now + patience
+        tickets = self.batcher.offer(works, now=self.now, deadline=deadline, bulk=bulk)
+        assert [(t.cost, t.work) for t in tickets] == works
+        self.waiting += tickets
 
-    @rule(which=st.integers(0, 50))
-    def cancel(self, which: int) -> None:
-        if self.waiting:
-            ticket = self.waiting.pop(which % len(self.waiting))
-            assert self.batcher.cancel(ticket)
-            assert not self.batcher.cancel(ticket)
+    @rule(seconds=st.floats(0, 4))
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
 
-    @rule()
-    def take(self) -> None:
+    @rule(share=st.integers(2, 30))
+    def cancel(self, share: int) -> None:
+        gone = self.waiting[::share]
+        assert by_work(self.batcher.cancel(gone)) == by_work(gone)
+        assert self.batcher.cancel(gone) == []
+        self.leave(gone)
+
+    @rule(margin=st.floats(0, 1))
+    def take(self, margin: float) -> None:
+        by = self.now + margin
+        late = self.batcher.late(by)
+        assert by_work(late) == by_work([t for t in self.waiting if t.deadline < by])
+        self.leave(late)
         batch = self.batcher.take()
         assert bool(batch) == bool(self.waiting)
         if not batch:
             return
-        assert self.waiting[0] in batch, "the oldest waits for nobody"
+        assert all(ticket.deadline >= by for ticket in batch), "late"
+        first = min(self.waiting, key=lambda t: (t.rank, t.bulk, t.order))
+        assert first in batch, "the one whose turn it is waits for nobody"
+        assert {ticket.bulk for ticket in batch} == {first.bulk}
         assert len(batch) <= ITEMS_MAX
         longest = max(ticket.cost for ticket in batch)
-        assert longest * len(batch) <= COST_MAX or len(batch) == 1
+        assert longest * len(batch) <= COST_MAX or len(batch) == 1, "over budget"
         assert [t.cost for t in batch] == sorted(t.cost for t in batch)
-        for ticket in batch:
-            self.waiting.remove(ticket)  # ValueError if it had left before
+        self.leave(batch)
         for shorter, ticket in enumerate(batch, start=1):
             assert shorter * (longest - ticket.cost) <= PASS_COST, "padded for more than a pass"
-        below = [t.cost for t in self.waiting if t.key < batch[0].key]
+        same_kind = [t for t in self.waiting if t.bulk == first.bulk]
+        below = [t.cost for t in same_kind if t.key < batch[0].key]
         fits = min(ITEMS_MAX, max(1, COST_MAX // longest), len(batch) + len(below))
         if len(batch) < fits:
             saved = (fits - len(batch)) * (longest - max(below))
             assert saved > PASS_COST, "room was left for nothing"
+        if len(batch) < self.batcher.room(longest):
+            assert longest not in [t.cost for t in same_kind], "one of that length was left"
+
+    def leave(self, tickets: list[Ticket[int]]) -> None:
+        for ticket in tickets:
+            self.waiting.remove(ticket)  # ValueError if it had left before
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -58,19 +86,31 @@ class Batching(RuleBasedStateMachine):
         assert self.batcher.cost == sum(ticket.cost for ticket in self.waiting)
 
 
+def by_work(tickets: list[Ticket[int]]) -> list[Ticket[int]]:
+    return sorted(tickets, key=lambda ticket: ticket.work)
+
+
 TestBatching = Batching.TestCase
 
 
 def test_similar_lengths_share_a_batch() -> None:
     batcher: Batcher[int] = Batcher(items_max=2, cost_max=1000, pass_cost=1000)
-    for cost in (10, 90, 11, 91):
-        batcher.offer(cost, cost)
+    batcher.offer((cost, cost) for cost in (10, 90, 11, 91))
     assert [t.work for t in batcher.take()] == [10, 11]
     assert [t.work for t in batcher.take()] == [90, 91]
 
 
 def test_one_long_item_does_not_pad_many_short_ones() -> None:
     batcher: Batcher[int] = Batcher(items_max=32, cost_max=8192, pass_cost=512)
-    for cost in [20] * 31 + [256]:
-        batcher.offer(cost, cost)
+    batcher.offer((cost, cost) for cost in [20] * 31 + [256])
     assert [len(batcher.take()), len(batcher.take())] == [31, 1]
+
+
+def test_bulk_waits_no_longer_than_its_handicap() -> None:
+    batcher: Batcher[str] = Batcher(items_max=1, cost_max=100, pass_cost=0, bulk_handicap=5.0)
+    batcher.offer([(1, "bulk")], now=0.0, bulk=True)
+    served = []
+    for second in range(10):  # a new one arrives as often as one is served
+        batcher.offer([(1, f"at {second}")], now=float(second))
+        served += [ticket.work for ticket in batcher.take()]
+    assert served.index("bulk") == 6

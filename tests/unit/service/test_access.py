@@ -42,6 +42,8 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("write", "POST", "/v1/galleries/g/calibrate", {"false_accept_rate": 0.5}),
     ("write", "DELETE", "/v1/galleries/g", None),
     ("metrics", "GET", "/metrics", None),
+    ("admin", "POST", "/v1/models/fake/load", None),
+    ("admin", "POST", "/v1/models/fake/unload", None),
 ]
 
 

@@ -55,10 +55,13 @@ class App:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-def served(app: Any, caller: Caller) -> Coroutine[Any, Any, None]:
+def served(
+    app: Any, caller: Caller, deadline: bytes | None = None, seconds: float = 60
+) -> Coroutine[Any, Any, None]:
     """The edge around the application, serving the caller's one request."""
-    edge = Edge(app, body_bytes_max=100, keys=None, metrics=Metrics())
-    return edge(dict(SCOPE), caller.receive, caller.send)
+    edge = Edge(app, body_bytes_max=100, request_seconds_max=seconds, keys=None, metrics=Metrics())
+    scope = SCOPE | {"headers": [] if deadline is None else [(b"x-deadline-ms", deadline)]}
+    return edge(scope, caller.receive, caller.send)
 
 
 def test_an_answer_goes_through_with_its_headers() -> None:
@@ -81,6 +84,36 @@ def test_a_caller_who_leaves_ends_the_work() -> None:
         caller.leaves.set()
         await request
         assert (app.ended, caller.sent) == ("cancelled", [])
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("deadline", "seconds"), [(b"20", 60), (None, 0.02), (b"60000", 0.02)])
+def test_an_answer_that_comes_too_late_is_given_up(deadline: bytes | None, seconds: float) -> None:
+    async def scene() -> None:
+        app, caller = App(), Caller()
+        await asyncio.wait_for(served(app, caller, deadline, seconds), 5)
+        start, body = caller.sent
+        error = orjson.loads(body["body"])["error"]
+        assert (start["status"], error["code"]) == (504, "deadline_exceeded")
+        assert app.ended == "cancelled"
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("deadline", [b"", b"0", b"-1", b"1.5", b"soon", b"\xb2", b"9" * 5000])
+def test_a_deadline_that_is_none_is_refused(deadline: bytes) -> None:
+    async def scene() -> None:
+        app, caller = App(), Caller()
+        app.let.set()
+        await served(app, caller, deadline)
+        start, body = caller.sent
+        if deadline.startswith(b"9"):  # beyond what the service waits: the service's own counts
+            assert start["status"] == 200
+            return
+        error = orjson.loads(body["body"])["error"]
+        assert (start["status"], error["param"]) == (422, "x-deadline-ms")
+        assert len(error["message"]) < 200
 
     asyncio.run(scene())
 

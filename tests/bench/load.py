@@ -1,0 +1,105 @@
+"""Many callers of one text, one caller of one text, and twice as many as can be served."""
+
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import httpx
+import uvloop
+
+from tests.bench.callers import Connection, Reply, closed_loop, mixed_texts, open_loop, percentile
+from tests.bench.embeddings import bare_runtime
+from tests.bench.figures import Figure, seconds_of
+from tests.server import Server
+
+CALLERS, TEXTS, ROUNDS = 32, 512, 5
+LOOP_SECONDS, OVERLOAD_SECONDS = 5.0, 15.0
+NO_CACHE = ("--cache-bytes-max", "0")  # texts differ anyway; so that nothing can be doubted
+
+
+def figures() -> list[Figure]:
+    """Measure throughput, latency, and what happens under twice the capacity."""
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), *NO_CACHE) as server:
+        return [many_callers(server.url), one_caller(server.url), *overload(server.url)]
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a load on the fastest event loop there is: the callers share the cores."""
+    return uvloop.run(work)
+
+
+def many_callers(url: str) -> Figure:
+    """Let 32 callers ask one text each; beside it, the bare runtime in sorted batches of 32."""
+    bare, texts = bare_runtime(), mixed_texts(1)
+    run(closed_loop(url, CALLERS, texts, 1.0))
+    rates = []
+    for _ in range(ROUNDS):
+        replies = run(closed_loop(url, CALLERS, texts, LOOP_SECONDS))
+        same = [next(texts) for _ in range(TEXTS)]
+        alone = TEXTS / seconds_of(lambda same=same: bare(same))
+        rates.append((len(accepted(replies)) / LOOP_SECONDS, alone))
+    ratio = median(ours / alone for ours, alone in rates)
+    ours, alone = (median(values) for values in zip(*rates, strict=True))
+    beside = f"bare ORT {alone:.0f}/s"
+    what = f"{CALLERS} callers of one text, 4 to 64 words"
+    return Figure(what, f"{ours:.0f}/s", beside, ratio, ">= 0.80", ratio >= 0.80)
+
+
+def one_caller(url: str) -> Figure:
+    """Ask one text at a time, in turn with a single bare forward pass of it."""
+    bare, texts = bare_runtime(), mixed_texts(2)
+
+    async def in_turn() -> list[tuple[float, float]]:
+        connection, pairs = Connection(url), []
+        for _ in range(300):
+            text = next(texts)
+            alone = seconds_of(lambda text=text: bare([text]))
+            started = perf_counter()
+            await connection.ask(text)
+            pairs.append((perf_counter() - started, alone))
+        connection.close()
+        return pairs[20:]
+
+    pairs = run(in_turn())
+    ours, alone = (1000 * median(values) for values in zip(*pairs, strict=True))
+    beside, more = f"bare pass {alone:.1f} ms", ours - alone
+    what = "one caller of one text, p50"
+    return Figure(what, f"{ours:.1f} ms", beside, None, "<= +2 ms", more <= 2.0)
+
+
+def overload(url: str) -> list[Figure]:
+    """Find the peak, then offer twice as much."""
+    texts = mixed_texts(3)
+    peak = median(
+        len(accepted(run(closed_loop(url, CALLERS, texts, LOOP_SECONDS)))) / LOOP_SECONDS
+        for _ in range(3)
+    )
+    replies = run(open_loop(url, 2 * peak, texts, OVERLOAD_SECONDS))
+    served = [reply.seconds for reply in accepted(replies)]
+    refused = [reply.seconds for reply in replies if reply.status in (429, 503)]
+    assert len(served) + len(refused) == len(replies), "neither answered nor refused"
+    ready = httpx.get(f"{url}/readyz").status_code == 200
+    rate = len(served) / OVERLOAD_SECONDS
+    p99, refusal = percentile(served, 0.99), 1000 * percentile(refused, 0.99)
+    offered = f"offered {len(replies) / OVERLOAD_SECONDS:.0f}/s"
+    return [
+        Figure(
+            "2 x capacity: answered", f"{rate:.0f}/s", f"peak {peak:.0f}/s", rate / peak,
+            ">= 0.95", rate >= 0.95 * peak and ready,
+        ),
+        Figure(
+            "2 x capacity: p99 of the answered", f"{p99:.2f} s", offered, None, "< 2 s", p99 < 2
+        ),
+        Figure(
+            "2 x capacity: p99 of the refused", f"{refusal:.0f} ms", f"{len(refused)} refused",
+            None, "< 50 ms", refusal < 50,
+        ),
+    ]  # fmt: skip
+
+
+def accepted(replies: list[Reply]) -> list[Reply]:
+    """Pick the answered ones."""
+    return [reply for reply in replies if reply.status == 200]
