@@ -33,6 +33,7 @@ def create_app(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        await parts.leave()
         # In a thread: requests that were cut at the stop are still being told so.
         await run_sync(parts.close)
 
@@ -58,5 +59,6 @@ def create_app(
         request_seconds_max=parts.settings.request_seconds_max,
         keys=parts.keys,
         metrics=parts.metrics,
+        allowance=parts.allowance,
     )
     return app

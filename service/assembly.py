@@ -6,6 +6,7 @@ from index.galleries import Galleries
 from models.bundle import check_folder, list_bundles
 from models.errors import BundleUnsupported
 from models.onnx_encoder import OnnxEncoder, cores
+from service.allowance import Allowance, Bounds, LocalAllowance
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.errors import ModelUnknown
@@ -13,8 +14,10 @@ from service.keys import Keys
 from service.lane import Lane, measured_rate
 from service.metrics import GalleryRows, Metrics
 from service.parts import Parts
+from service.redis_door import RedisDoor
 from service.searcher import Searcher
-from service.settings import ALL, Settings
+from service.settings import ALL, Settings, SettingsInvalid
+from service.shared_allowance import SharedAllowance
 from service.shelf import Shelf
 
 
@@ -52,6 +55,31 @@ def open_lane(name: str, *, settings: Settings, metrics: Metrics) -> Lane:
     return Lane(encoder, metrics, settings, rate=rate, decoders=cores())
 
 
+def open_redis(settings: Settings, metrics: Metrics) -> RedisDoor | None:
+    """Prepare to call Redis, where there is one; nothing is called yet.
+
+    Raises:
+        SettingsInvalid: its address is none.
+    """
+    if settings.redis_url is None:
+        return None
+    try:
+        return RedisDoor(
+            settings.redis_url,
+            timeout_seconds=settings.redis_timeout_seconds,
+            metrics=metrics,
+        )
+    except ValueError as error:
+        raise SettingsInvalid(f"SEMBLANCE_REDIS_URL: {error}") from error
+
+
+def open_allowance(settings: Settings, redis: RedisDoor | None) -> Allowance:
+    """Count the requests of each key here, or with the other servers of one Redis."""
+    usual = Bounds(settings.key_requests_per_minute, settings.key_requests_at_once)
+    local = LocalAllowance(usual)
+    return local if redis is None else SharedAllowance(local, redis)
+
+
 def assemble(settings: Settings) -> Parts:
     """Open everything that the service stands on.
 
@@ -60,9 +88,12 @@ def assemble(settings: Settings) -> Parts:
         ModelUnknown: a model is named that is not in the bundles folder.
         GalleryError: the data folder cannot be used.
         KeysInvalid: the key file cannot be used.
+        SettingsInvalid: the address of Redis is none.
     """
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
     metrics = Metrics()
+    redis = open_redis(settings, metrics)
+    allowance = open_allowance(settings, redis)
     galleries = Galleries.open(
         settings.data_dir,
         galleries_max=settings.galleries_max,
@@ -72,6 +103,11 @@ def assemble(settings: Settings) -> Parts:
     metrics.galleries(lambda: [GalleryRows(name, rows, 0) for name, rows in galleries.counts()])
     opener = partial(open_lane, settings=settings, metrics=metrics)
     shelf = Shelf(opener, metrics, idle_seconds=settings.model_idle_seconds)
+
+    async def leave() -> None:
+        await allowance.close()
+        if redis is not None:
+            await redis.close()
 
     def close() -> None:
         shelf.close()
@@ -93,4 +129,6 @@ def assemble(settings: Settings) -> Parts:
         metrics=metrics,
         keys=keys,
         close=close,
+        leave=leave,
+        allowance=allowance,
     )

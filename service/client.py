@@ -99,7 +99,9 @@ async def open_client(
     from service.app import create_app  # noqa: PLC0415
     from service.assembly import assemble  # noqa: PLC0415
 
-    parts = assemble(settings.model_copy(update={"keys_file": None}))
+    # One caller, and no event loop of its own: neither keys nor a cache to share would serve it.
+    alone = {"keys_file": None, "redis_url": None}
+    parts = assemble(settings.model_copy(update=alone))
     try:
         transport = httpx.ASGITransport(create_app(parts))
         async with httpx.AsyncClient(transport=transport, base_url="http://local") as http:

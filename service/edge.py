@@ -10,23 +10,16 @@ import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.allowance import Allowance
 from service.asking import Asking
-from service.errors import (
-    BodyTooLarge,
-    DeadlineExceeded,
-    Draining,
-    KeyRefused,
-    RequestInvalid,
-)
+from service.errors import BodyTooLarge, DeadlineExceeded, Draining, RequestInvalid
+from service.gate import Gate, nothing
 from service.keys import Keys
 from service.metrics import Metrics
 from service.problems import row_of
 from service.replies import refuse_error
 
 log = logging.getLogger("semblance.access")
-# Probes carry no key, nor does a browser that shows the pages of the surface.
-OPEN_PATHS = ("/livez", "/readyz", "/docs", "/openapi.json")
-OPEN_FOLDER = "/docs/"
 CLIENT_GONE = 499  # as proxies count a request whose caller left; nobody is sent it
 
 
@@ -41,6 +34,7 @@ class Edge:
         body_bytes_max: bytes of a body; more are refused before they are read whole.
         request_seconds_max: seconds that any request may take.
         keys: who may call; None lets everybody, which the service allows on loopback only.
+        allowance: how often each key may; None is any number.
     """
 
     def __init__(
@@ -51,11 +45,12 @@ class Edge:
         request_seconds_max: float,
         keys: Keys | None,
         metrics: Metrics,
+        allowance: Allowance | None = None,
     ) -> None:
         self._app = app
         self._body_bytes_max = body_bytes_max
         self._request_seconds_max = request_seconds_max
-        self._keys = keys
+        self._gate = Gate(keys, allowance)
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,6 +64,7 @@ class Edge:
         asking = Asking()
         scope.setdefault("state", {}).update(request_id=request_id, asking=asking)
         status = 0
+        leave = nothing
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -81,7 +77,7 @@ class Edge:
             await send(message)
 
         try:
-            self._check_key(scope, headers)
+            leave = await self._gate.enter(scope["path"], headers.get("authorization", ""), asking)
             asking.deadline = started + self._patience(headers)
             body = await self._read(headers, receive)
             await unless_gone(
@@ -104,15 +100,8 @@ class Edge:
                 raise
             await refuse_error(error, request_id=request_id)(scope, receive, sending)
         finally:
+            leave()
             self._record(scope, status, monotonic() - started, request_id, asking)
-
-    def _check_key(self, scope: Scope, headers: Headers) -> None:
-        path = scope["path"]
-        if self._keys is None or path in OPEN_PATHS or path.startswith(OPEN_FOLDER):
-            return
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or self._keys.name_of(token.strip()) is None:
-            raise KeyRefused("send a valid key as `authorization: Bearer KEY`")
 
     def _patience(self, headers: Headers) -> float:
         """Tell how many seconds the answer may take: the caller's word, within the service's."""
@@ -161,6 +150,7 @@ class Edge:
                 self._metrics.stage(stage, spent)
         fields = {"method": scope["method"], "path": scope["path"], "status": status}
         fields |= {"seconds": round(seconds, 6), "request_id": request_id}
+        fields["key"] = asking.caller
         log.info("request", extra={"fields": fields})
 
 

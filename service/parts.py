@@ -1,11 +1,12 @@
 """What the routes stand on, made by the assembly and carried by the application."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fastapi import Request
 
 from index.galleries import Galleries
+from service.allowance import Allowance
 from service.asking import Asking
 from service.embedder import Embedder
 from service.enroller import Enroller
@@ -15,9 +16,18 @@ from service.searcher import Searcher
 from service.settings import Settings
 
 
+async def nothing() -> None:
+    """Leave nothing, where nothing is held on the event loop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The running service, concrete classes and all; made by :mod:`service.assembly`."""
+    """The running service, concrete classes and all; made by :mod:`service.assembly`.
+
+    Args:
+        leave: ends what lives on the event loop, within seconds.
+        close: ends the rest, from any thread.
+    """
 
     settings: Settings
     galleries: Galleries
@@ -27,6 +37,8 @@ class Parts:
     metrics: Metrics
     keys: Keys | None
     close: Callable[[], None]
+    leave: Callable[[], Awaitable[None]] = nothing
+    allowance: Allowance | None = None
 
 
 def parts_of(request: Request) -> Parts:

@@ -5,11 +5,13 @@ import pkgutil
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Security
+from fastapi.security import HTTPBearer
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from service import routes
 from service.asking import Asking
+from service.keys import ScopeName
 from service.parts import Parts, asking_of, parts_of
 from service.reply_schemas import ProblemReply
 from service.strict import StrictRoute
@@ -20,13 +22,32 @@ AskingOf = Annotated[Asking, Depends(asking_of)]
 _REFUSALS = {
     400: "Malformed or empty",
     401: "No valid key",
+    403: "A key that is not for this call, or not for this gallery",
     404: "No such path, model, gallery or exemplar",
     409: "Stands otherwise: a gallery, a space, a sequence number",
     413: "Too large",
     415: "Not a kind that is read here",
     422: "Well formed, and impossible",
+    429: "More than the key may ask; see `retry-after`",
     503: "Not now; see `retry-after`",
 }
+
+
+_BEARER = HTTPBearer(
+    scheme_name="key",
+    description="A key made by `semblance keys add`; not asked for where no key file is set.",
+    auto_error=False,  # the edge has refused already, before it read the body
+)
+
+
+def needs(*scopes: ScopeName) -> Any:
+    """Declare, among a route's `dependencies`, the scope that its callers need.
+
+    Any one of several opens the route, which then asks for the one that the body calls for. It is
+    :class:`StrictRoute` that looks at the key, and at the gallery of the path, before the body is
+    parsed; a route that declares none is for `admin` alone.
+    """
+    return Security(_BEARER, scopes=scopes)
 
 
 class IdConvertor(PathConvertor):

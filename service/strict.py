@@ -3,11 +3,12 @@
 from typing import Any
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Request, Response, params
 from fastapi.routing import APIRoute
 
+from service.access import check_gallery, check_scope
 from service.errors import BodyMalformed, BodyTooLarge, ContentUnsupported
-from service.parts import parts_of
+from service.parts import asking_of, parts_of
 
 
 class StrictRequest(Request):
@@ -31,13 +32,24 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON body is read strictly, and that says so when it is no JSON."""
+    """A route that looks at the key first, and reads its JSON body strictly."""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that open it: see :func:`service.routing.needs`."""
+        declared = (one for one in self.dependencies if isinstance(one, params.Security))
+        return tuple(scope for one in declared for scope in one.scopes or ())
 
     def get_route_handler(self) -> Any:
         """Wrap FastAPI's own handler."""
         handler = super().get_route_handler()
+        scopes = self.scopes
 
         async def strict(request: Request) -> Response:
+            key = asking_of(request).key
+            check_scope(key, scopes)
+            if (gallery := request.path_params.get("gallery")) is not None:
+                check_gallery(key, gallery)
             if self.body_field is not None:
                 kind = request.headers.get("content-type")
                 if kind is None:  # curl --data-binary with an emptied header, and old clients

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from index.galleries import Galleries
+from service.allowance import Allowance
 from service.app import create_app
 from service.embedder import Embedder
 from service.enroller import Enroller
@@ -28,6 +29,7 @@ def running(
     folder: Path,
     encoders: Sequence[Encoder] | None = None,
     keys: Keys | None = None,
+    allowance: Allowance | None = None,
     **settings: Any,
 ) -> Iterator[Parts]:
     """Run the service's parts on a folder, with fake encoders by default."""
@@ -60,6 +62,7 @@ def running(
         metrics,
         keys,
         close,
+        allowance=allowance,
     )
     try:
         yield parts

@@ -54,7 +54,9 @@ def command(**given: Any) -> None:
     try:
         listener = listen(settings)
         parts = assemble(settings)
-    except (BundleError, GalleryError, KeysInvalid, ServiceError, OSError) as error:
+    except (
+        BundleError, GalleryError, KeysInvalid, ServiceError, SettingsInvalid, OSError
+    ) as error:  # fmt: skip
         raise click.ClickException(str(error)) from error
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(parts, listener))

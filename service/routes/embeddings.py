@@ -12,13 +12,18 @@ from service.numbers import check_dimensions, cut, spelled
 from service.queries import parse_all
 from service.replies import Json
 from service.reply_schemas import EmbeddingsReply
-from service.routing import AskingOf, PartsOf, new_router
+from service.routing import AskingOf, PartsOf, needs, new_router
 from service.schemas import EmbeddingsRequest
 
 router = new_router("embeddings")
 
 
-@router.post("/v1/embeddings", summary="Embed items", responses={200: {"model": EmbeddingsReply}})
+@router.post(
+    "/v1/embeddings",
+    summary="Embed items",
+    dependencies=[needs("embed")],
+    responses={200: {"model": EmbeddingsReply}},
+)
 async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Embed what OpenAI's clients send, and items of any kind that the model reads."""
     model = parts.embedder.shelf.model(asked.model)
@@ -41,6 +46,7 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> R
 @router.post(
     "/v1/embeddings/raw",
     summary="Embed one raw body",
+    dependencies=[needs("embed")],
     responses={200: {"model": EmbeddingsReply}},
     openapi_extra={
         "requestBody": {

@@ -12,14 +12,19 @@ from service.errors import RequestInvalid
 from service.queries import Space, check_space
 from service.replies import Json
 from service.reply_schemas import EnrolReply, ExemplarOut, ExemplarsReply, RemovedReply
-from service.routing import AskingOf, PartsOf, new_router
+from service.routing import AskingOf, PartsOf, needs, new_router
 from service.schemas import EnrolRequest, RemoveRequest
 
 router = new_router("exemplars")
 PATH = "/v1/galleries/{gallery}/exemplars"
 
 
-@router.post(PATH, summary="Enrol or replace", responses={200: {"model": EnrolReply}})
+@router.post(
+    PATH,
+    summary="Enrol or replace",
+    dependencies=[needs("write")],
+    responses={200: {"model": EnrolReply}},
+)
 async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Enrol exemplars; the good ones are kept and fsynced, the bad ones are named."""
     found = parts.galleries.get(gallery)
@@ -33,7 +38,12 @@ async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, asking: Askin
     return Json(asdict(await parts.enroller.enrol(found, asked.exemplars, asking)))
 
 
-@router.get(PATH, summary="List by cursor", responses={200: {"model": ExemplarsReply}})
+@router.get(
+    PATH,
+    summary="List by cursor",
+    dependencies=[needs("search")],
+    responses={200: {"model": ExemplarsReply}},
+)
 async def page(
     gallery: str,
     parts: PartsOf,
@@ -55,7 +65,10 @@ async def page(
 
 
 @router.post(
-    PATH + "/delete", summary="Remove by ids or filter", responses={200: {"model": RemovedReply}}
+    PATH + "/delete",
+    summary="Remove by ids or filter",
+    dependencies=[needs("write")],
+    responses={200: {"model": RemovedReply}},
 )
 async def remove_many(gallery: str, asked: RemoveRequest, parts: PartsOf) -> Response:
     """Remove by ids, or all that a filter finds."""
@@ -75,7 +88,12 @@ async def remove_many(gallery: str, asked: RemoveRequest, parts: PartsOf) -> Res
     return Json({"seq": seq, "removed": count})
 
 
-@router.get(PATH + "/{exemplar:id}", summary="Read one", responses={200: {"model": ExemplarOut}})
+@router.get(
+    PATH + "/{exemplar:id}",
+    summary="Read one",
+    dependencies=[needs("search")],
+    responses={200: {"model": ExemplarOut}},
+)
 async def read(gallery: str, exemplar: str, parts: PartsOf, vector: bool = False) -> Response:
     """Read one exemplar by its id."""
     found = parts.galleries.get(gallery)
@@ -83,7 +101,10 @@ async def read(gallery: str, exemplar: str, parts: PartsOf, vector: bool = False
 
 
 @router.delete(
-    PATH + "/{exemplar:id}", summary="Remove one", responses={200: {"model": RemovedReply}}
+    PATH + "/{exemplar:id}",
+    summary="Remove one",
+    dependencies=[needs("write")],
+    responses={200: {"model": RemovedReply}},
 )
 async def remove(gallery: str, exemplar: str, parts: PartsOf) -> Response:
     """Remove one exemplar; 404 when there is none."""

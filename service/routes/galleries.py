@@ -6,10 +6,11 @@ from typing import Any
 from anyio.to_thread import run_sync
 from fastapi import Response
 
+from service.access import sees
 from service.errors import RequestInvalid
 from service.replies import Json
 from service.reply_schemas import CalibrationOut, DeletedReply, GalleriesReply, GalleryOut
-from service.routing import AskingOf, PartsOf, new_router
+from service.routing import AskingOf, PartsOf, needs, new_router
 from service.schemas import CalibrateRequest, GalleryRequest
 
 router = new_router("galleries")
@@ -18,6 +19,7 @@ router = new_router("galleries")
 @router.put(
     "/v1/galleries/{gallery}",
     summary="Create a gallery",
+    dependencies=[needs("write")],
     responses={200: {"model": GalleryOut}, 201: {"model": GalleryOut}},
 )
 async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Response:
@@ -54,15 +56,23 @@ async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Respons
     return Json(asdict(made.state()), status_code=201 if created else 200)
 
 
-@router.get("/v1/galleries", summary="All galleries", responses={200: {"model": GalleriesReply}})
-async def list_galleries(parts: PartsOf) -> Response:
-    """List every gallery with its state."""
+@router.get(
+    "/v1/galleries",
+    summary="All galleries",
+    dependencies=[needs("search")],
+    responses={200: {"model": GalleriesReply}},
+)
+async def list_galleries(parts: PartsOf, asking: AskingOf) -> Response:
+    """List every gallery that the key is for, with its state."""
     states = await run_sync(parts.galleries.states)
-    return Json({"galleries": [asdict(state) for state in states]})
+    return Json({"galleries": [asdict(state) for state in states if sees(asking.key, state.name)]})
 
 
 @router.get(
-    "/v1/galleries/{gallery}", summary="A gallery's state", responses={200: {"model": GalleryOut}}
+    "/v1/galleries/{gallery}",
+    summary="A gallery's state",
+    dependencies=[needs("search")],
+    responses={200: {"model": GalleryOut}},
 )
 async def show(gallery: str, parts: PartsOf) -> Response:
     """Show one gallery's state."""
@@ -71,7 +81,10 @@ async def show(gallery: str, parts: PartsOf) -> Response:
 
 
 @router.delete(
-    "/v1/galleries/{gallery}", summary="Delete a gallery", responses={200: {"model": DeletedReply}}
+    "/v1/galleries/{gallery}",
+    summary="Delete a gallery",
+    dependencies=[needs("write")],
+    responses={200: {"model": DeletedReply}},
 )
 async def delete(gallery: str, parts: PartsOf) -> Response:
     """Delete a gallery and all its exemplars, for good."""
@@ -82,6 +95,7 @@ async def delete(gallery: str, parts: PartsOf) -> Response:
 @router.post(
     "/v1/galleries/{gallery}/calibrate",
     summary="Set the threshold of `identify`",
+    dependencies=[needs("write")],
     responses={200: {"model": CalibrationOut}},
 )
 async def calibrate(

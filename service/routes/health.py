@@ -12,7 +12,7 @@ from service.call import Embedded
 from service.errors import ServiceError
 from service.lane import Lane
 from service.replies import Json
-from service.routing import PartsOf, new_router
+from service.routing import PartsOf, needs, new_router
 
 router = new_router("health")
 FORWARD_SECONDS_FRESH = 10.0  # a forward pass this recent proves the encoder
@@ -37,7 +37,12 @@ async def readyz(parts: PartsOf) -> Response:
     return Json(body, status_code=200 if ready else 503)
 
 
-@router.get("/metrics", summary="Prometheus series", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Prometheus series",
+    dependencies=[needs("metrics")],
+    response_class=Response,
+)
 async def metrics(parts: PartsOf) -> Response:
     """Render every series."""
     return Response(parts.metrics.text(), media_type="text/plain; version=0.0.4")

@@ -6,27 +6,40 @@ from fastapi import Response
 
 from service.replies import Json
 from service.reply_schemas import ModelOut, ModelsReply, UnloadedReply
-from service.routing import PartsOf, new_router
+from service.routing import PartsOf, needs, new_router
 from service.shelf import Model
 
 router = new_router("models")
 
 
-@router.get("/v1/models", summary="The loaded models", responses={200: {"model": ModelsReply}})
+@router.get(
+    "/v1/models",
+    summary="The loaded models",
+    dependencies=[needs("embed")],
+    responses={200: {"model": ModelsReply}},
+)
 async def list_models(parts: PartsOf) -> Response:
     """List the models that can be asked, in OpenAI's shape."""
     models = parts.embedder.shelf.models
     return Json({"object": "list", "data": [described(models[name]) for name in sorted(models)]})
 
 
-@router.get("/v1/models/{model}", summary="One model", responses={200: {"model": ModelOut}})
+@router.get(
+    "/v1/models/{model}",
+    summary="One model",
+    dependencies=[needs("embed")],
+    responses={200: {"model": ModelOut}},
+)
 async def show_model(model: str, parts: PartsOf) -> Response:
     """Show one model."""
     return Json(described(parts.embedder.shelf.model(model)))
 
 
 @router.post(
-    "/v1/models/{model}/load", summary="Load a model", responses={200: {"model": ModelOut}}
+    "/v1/models/{model}/load",
+    summary="Load a model",
+    dependencies=[needs("admin")],
+    responses={200: {"model": ModelOut}},
 )
 async def load(model: str, parts: PartsOf) -> Response:
     """Load a bundle of the bundles folder, or load it anew; others are served meanwhile."""
@@ -36,6 +49,7 @@ async def load(model: str, parts: PartsOf) -> Response:
 @router.post(
     "/v1/models/{model}/unload",
     summary="Unload a model",
+    dependencies=[needs("admin")],
     responses={200: {"model": UnloadedReply}},
 )
 async def unload(model: str, parts: PartsOf) -> Response:

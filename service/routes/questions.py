@@ -6,10 +6,11 @@ from typing import Any
 from fastapi import Response
 
 from index.hits import Hit
+from service.access import check_gallery, check_scope
 from service.errors import ReplyTooLarge, RequestInvalid
 from service.replies import Json
 from service.reply_schemas import IdentifyReply, SearchReply, VerifyReply
-from service.routing import AskingOf, PartsOf, new_router
+from service.routing import AskingOf, PartsOf, needs, new_router
 from service.schemas import IdentifyRequest, QueryRequest, SearchRequest, VerifyRequest
 from service.searcher import Question
 from service.settings import Settings
@@ -22,6 +23,7 @@ INLINE_HITS = 100  # written in less than a millisecond
 @router.post(
     "/v1/galleries/{gallery}/search",
     summary="Nearest exemplars",
+    dependencies=[needs("search")],
     responses={200: {"model": SearchReply}},
 )
 async def search(gallery: str, asked: SearchRequest, parts: PartsOf, asking: AskingOf) -> Response:
@@ -51,6 +53,7 @@ async def search(gallery: str, asked: SearchRequest, parts: PartsOf, asking: Ask
 @router.post(
     "/v1/galleries/{gallery}/identify",
     summary="Whose is it, or nobody's",
+    dependencies=[needs("search")],
     responses={200: {"model": IdentifyReply}},
 )
 async def identify(
@@ -78,9 +81,17 @@ async def identify(
     return await off_loop(reply, long=len(question.items) * asked.k > INLINE_HITS)
 
 
-@router.post("/v1/verify", summary="The same or not", responses={200: {"model": VerifyReply}})
+@router.post(
+    "/v1/verify",
+    summary="The same or not",
+    dependencies=[needs("embed", "search")],
+    responses={200: {"model": VerifyReply}},
+)
 async def verify(asked: VerifyRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Score pairs of items; ``same`` where a threshold is known."""
+    check_scope(asking.key, ["embed" if asked.gallery is None else "search"])
+    if asked.gallery is not None:
+        check_gallery(asking.key, asked.gallery)
     limit = parts.settings.items_max // 2
     if not 1 <= len(asked.pairs) <= limit:
         raise RequestInvalid(

@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer
 
 import models
-from service.keys import add_key
+from service.key_file import add_key
 from tests.server import Server
 
 MODEL, DIM = "minilm", 384

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from service.key_file import add_key
 from tests.server import Server
 
 pytestmark = pytest.mark.slow
@@ -25,20 +27,35 @@ GALLERIES = ("0", "a")
 EXEMPLAR = {"id": "0", "label": "A", "item": "a text", "payload": {"year": 1950}}
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A server that asks for a key, as the schema says, and one that opens everything."""
+
+    url: str
+    key: str
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("data")) as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
+    folder = tmp_path_factory.mktemp("data")
+    file = folder / "keys.json"
+    key = f"Bearer {add_key(file, 'all', scopes=('admin',))}"
+    with (
+        Server(folder, "--keys-file", str(file)) as server,
+        httpx.Client(base_url=server.url, headers={"authorization": key}) as client,
+    ):
         for name in GALLERIES:
-            gallery = f"{server.url}/v1/galleries/{name}"
-            httpx.put(gallery, json={"model": "minilm"}).raise_for_status()
-            httpx.post(f"{gallery}/exemplars", json={"exemplars": [EXEMPLAR]}).raise_for_status()
-        yield server
+            gallery = f"/v1/galleries/{name}"
+            client.put(gallery, json={"model": "minilm"}).raise_for_status()
+            client.post(f"{gallery}/exemplars", json={"exemplars": [EXEMPLAR]}).raise_for_status()
+        yield Keyed(server.url, key)
 
 
-def test_generated_calls_are_answered_as_documented(server: Server, tmp_path: Path) -> None:
+def test_generated_calls_are_answered_as_documented(server: Keyed, tmp_path: Path) -> None:
     """The command line of schemathesis: its plug-in for pytest does not know this pytest."""
     command = [str(Path(sys.executable).with_name("schemathesis")), "run"]
     command += [f"{server.url}/openapi.json", "--checks", ",".join(CHECKS), "--no-color"]
+    command += ["--header", f"authorization: {server.key}"]
     command += ["--phases", "coverage,fuzzing,stateful", "--max-examples", "30"]
     command += ["--seed", "1", "--continue-on-failure"]
     done = subprocess.run(
@@ -48,7 +65,7 @@ def test_generated_calls_are_answered_as_documented(server: Server, tmp_path: Pa
     assert httpx.get(f"{server.url}/readyz").status_code == 200
 
 
-def test_every_reference_of_the_schema_leads_somewhere(server: Server) -> None:
+def test_every_reference_of_the_schema_leads_somewhere(server: Keyed) -> None:
     schema = httpx.get(f"{server.url}/openapi.json").json()
 
     def references(node: object) -> Iterator[str]:

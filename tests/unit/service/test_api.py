@@ -11,7 +11,8 @@ import httpx
 import numpy as np
 import pytest
 
-from service.keys import Keys, add_key
+from service.key_file import add_key
+from service.keys import Keys
 from tests.builders import calling, running
 from tests.fakes import FakeEncoder, row_of
 
