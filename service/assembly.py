@@ -14,6 +14,8 @@ from service.keys import Keys
 from service.lane import Lane, measured_rate
 from service.metrics import GalleryRows, Metrics
 from service.parts import Parts
+from service.recall import Recall
+from service.redis_cache import RedisCache
 from service.redis_door import RedisDoor
 from service.searcher import Searcher
 from service.settings import ALL, Settings, SettingsInvalid
@@ -73,6 +75,18 @@ def open_redis(settings: Settings, metrics: Metrics) -> RedisDoor | None:
         raise SettingsInvalid(f"SEMBLANCE_REDIS_URL: {error}") from error
 
 
+def open_recall(settings: Settings, metrics: Metrics, redis: RedisDoor | None) -> Recall | None:
+    """Make what remembers embeddings, unless caching is off."""
+    if not settings.cache_bytes_max:
+        return None
+    seconds = settings.cache_seconds_max
+    return Recall(
+        metrics,
+        bytes_max=settings.cache_bytes_max,
+        redis=None if redis is None else RedisCache(redis, metrics, seconds_max=seconds),
+    )
+
+
 def open_allowance(settings: Settings, redis: RedisDoor | None) -> Allowance:
     """Count the requests of each key here, or with the other servers of one Redis."""
     usual = Bounds(settings.key_requests_per_minute, settings.key_requests_at_once)
@@ -93,6 +107,7 @@ def assemble(settings: Settings) -> Parts:
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
     metrics = Metrics()
     redis = open_redis(settings, metrics)
+    recall = open_recall(settings, metrics, redis)
     allowance = open_allowance(settings, redis)
     galleries = Galleries.open(
         settings.data_dir,
@@ -105,6 +120,8 @@ def assemble(settings: Settings) -> Parts:
     shelf = Shelf(opener, metrics, idle_seconds=settings.model_idle_seconds)
 
     async def leave() -> None:
+        if recall is not None:
+            await recall.close()
         await allowance.close()
         if redis is not None:
             await redis.close()
@@ -119,7 +136,7 @@ def assemble(settings: Settings) -> Parts:
     except BaseException:
         close()
         raise
-    embedder = Embedder(shelf, interactive_items_max=settings.interactive_items_max)
+    embedder = Embedder(shelf, interactive_items_max=settings.interactive_items_max, recall=recall)
     return Parts(
         settings=settings,
         galleries=galleries,

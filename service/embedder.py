@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from models.modality import Item, Role
 from service.asking import Asking
+from service.cache_keys import Form
 from service.call import Embedded, Outcome
+from service.recall import Recall
 from service.shelf import Model, Shelf
 
 
@@ -43,11 +45,18 @@ class Embeddings:
 
 
 class Embedder:
-    """Embeds items with the encoders on the shelf."""
+    """Embeds items with the encoders on the shelf.
 
-    def __init__(self, shelf: Shelf, *, interactive_items_max: int) -> None:
+    Args:
+        recall: what remembers embeddings; None has every item embedded.
+    """
+
+    def __init__(
+        self, shelf: Shelf, *, interactive_items_max: int, recall: Recall | None = None
+    ) -> None:
         self.shelf = shelf
         self._interactive_items_max = interactive_items_max
+        self._recall = recall
 
     async def outcomes(
         self,
@@ -66,15 +75,22 @@ class Embedder:
         """
         if not items:
             return []
-        lane = await self.shelf.lane(model)
         bulk = bulk or len(items) > self._interactive_items_max
-        call = await lane.embed(items, asking=asking, bulk=bulk, role=role, truncate=truncate)
-        asking.timings.add("decode", call.decoded_at - call.started_at)
-        if call.taken_at:
-            asking.timings.add("queue", call.taken_at - call.decoded_at)
-            asking.timings.add("forward", call.passed_at - call.taken_at)
-            asking.timings.add("finish", monotonic() - call.passed_at)
-        return [outcome for outcome in call.outcomes if outcome is not None]
+
+        async def embed(some: Sequence[Item]) -> list[Outcome]:
+            lane = await self.shelf.lane(model)
+            call = await lane.embed(some, asking=asking, bulk=bulk, role=role, truncate=truncate)
+            asking.timings.add("decode", call.decoded_at - call.started_at)
+            if call.taken_at:
+                asking.timings.add("queue", call.taken_at - call.decoded_at)
+                asking.timings.add("forward", call.passed_at - call.taken_at)
+                asking.timings.add("finish", monotonic() - call.passed_at)
+            return [outcome for outcome in call.outcomes if outcome is not None]
+
+        if self._recall is None:
+            return await embed(items)
+        form = Form(model.space, model.dim, role, truncate)
+        return await self._recall.outcomes(items, form, asking, embed, bulk=bulk)
 
     async def embed(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("semblance.redis")
 T = TypeVar("T")
-CONNECTIONS_MAX = 16  # each answers in less than a millisecond; a burst takes turns
+CONNECTIONS_MAX = 16  # each answers in less than a millisecond
+CALLS_MAX = 5 * CONNECTIONS_MAX  # at once, those among them that wait for a connection
 CLOSE_SECONDS_MAX = 1.0
 TOLD_EVERY_SECONDS = 60.0
 # What a server that speaks no Redis makes of the client's parser, beside the client's own errors.
@@ -58,15 +60,19 @@ class RedisDoor:
         self._metrics = metrics
         self._breaker = Breaker()
         self._turns = asyncio.Semaphore(CONNECTIONS_MAX)
-        self._answered = False  # ever
+        self._calls = 0
+        self._heard_at: float | None = None  # when it last answered anybody
         self._told_at = -TOLD_EVERY_SECONDS
 
     async def ask(self, call: "Callable[[Redis], Awaitable[T]]") -> T:
         """Do one call with Redis.
 
         Raises:
-            RedisAway: at once while Redis is left alone, else within the timeout. Never retried.
+            RedisAway: at once while Redis is left alone or too many ask, else within the timeout.
+                Never retried.
         """
+        if self._calls >= CALLS_MAX:
+            raise RedisAway(f"{CALLS_MAX} calls wait for Redis already")
         trial = self._breaker.open
         if not self._breaker.admits():
             raise self._left_alone()
@@ -77,22 +83,25 @@ class RedisDoor:
                 if self._breaker.open and not trial:  # it opened while this call waited
                     raise self._left_alone()
                 asked_at.append(monotonic())
+                if trial:  # on a connection of its own: what is idle may be cut off in silence
+                    await self._redis.connection_pool.disconnect(inuse_connections=False)
                 return await call(self._redis)
 
+        self._calls += 1
         try:
             answer = await in_time(asking(), self._timeout_seconds)
         except TimeoutError as error:
-            # A call that waited for its turn most of the time proves nothing.
-            if asked_at and monotonic() - asked_at[0] >= self._timeout_seconds / 2:
+            if asked_at and self._is_silent(since=asked_at[0]):
                 self._failed(error, trial=trial)
             raise RedisAway(f"no answer from Redis in {self._timeout_seconds:g} s") from error
         except self._failures as error:
-            if isinstance(error, self._refusal) and self._answered:
+            if isinstance(error, self._refusal) and self._heard_at is not None:
                 self._refused(error, trial=trial)
             else:
                 self._failed(error, trial=trial)
             raise RedisAway(f"Redis failed: {type(error).__name__}") from error
         finally:
+            self._calls -= 1
             self._breaker.ended(trial=trial)
         self._succeeded(trial=trial)
         return answer
@@ -104,8 +113,18 @@ class RedisDoor:
                 await self._redis.connection_pool.disconnect()
                 await asyncio.sleep(0)  # a connection that was cut off ends with the loop's turn
 
+    def _is_silent(self, *, since: float) -> bool:
+        """Tell whether a call that ran out of time since then proves that Redis is away.
+
+        Not where it had waited for its turn most of the time, nor where others are answered: under
+        a burst it is this process that is late.
+        """
+        now = monotonic()
+        heard_at = -math.inf if self._heard_at is None else self._heard_at
+        return now - since >= self._timeout_seconds / 2 and now - heard_at >= self._timeout_seconds
+
     def _succeeded(self, *, trial: bool) -> None:
-        self._answered = True
+        self._heard_at = monotonic()
         if self._breaker.succeeded(trial=trial):
             self._metrics.redis_away(False)
             log.info("Redis at %s answers again", self._where)
@@ -148,7 +167,7 @@ async def in_time(work: Awaitable[T], seconds: float) -> T:
             await asyncio.wait({task}, timeout=seconds)
             if task.done():
                 return task.result()
-            if monotonic() - begun < 2 * seconds:
+            if monotonic() - begun < 1.25 * seconds:
                 break
             # The event loop was held up: the answer may have come, and lie unread.
         raise TimeoutError

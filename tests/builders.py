@@ -10,6 +10,7 @@ import httpx
 from index.galleries import Galleries
 from service.allowance import Allowance
 from service.app import create_app
+from service.assembly import open_recall, open_redis
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.errors import ModelUnknown
@@ -46,11 +47,19 @@ def running(
     shelf = Shelf(open_lane, metrics, idle_seconds=made.model_idle_seconds)
     for name in named:
         shelf.add(open_lane(name))
-    embedder = Embedder(shelf, interactive_items_max=made.interactive_items_max)
+    redis = open_redis(made, metrics)
+    recall = open_recall(made, metrics, redis)
+    embedder = Embedder(shelf, interactive_items_max=made.interactive_items_max, recall=recall)
 
     def close() -> None:
         shelf.close(2.0)
         galleries.close()
+
+    async def leave() -> None:
+        if recall is not None:
+            await recall.close()
+        if redis is not None:
+            await redis.close()
 
     enroller = Enroller(embedder, payload_bytes_max=made.payload_bytes_max)
     parts = Parts(
@@ -62,6 +71,7 @@ def running(
         metrics,
         keys,
         close,
+        leave,
         allowance=allowance,
     )
     try:
@@ -74,5 +84,8 @@ def running(
 async def calling(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
     """Call the application of these parts."""
     transport = httpx.ASGITransport(create_app(parts), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        yield client
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield client
+    finally:
+        await parts.leave()
