@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from service import replies
+from service.bodies import Bodies
 from service.edge import Edge
 from service.parts import Parts
 from service.routing import found_routers
@@ -52,8 +53,9 @@ def create_app(
     replies.install(app)
     app.add_middleware(
         Edge,
-        body_bytes_max=parts.settings.body_bytes_max,
+        bodies=Bodies(parts.settings, parts.metrics),
         keys=parts.keys,
         metrics=parts.metrics,
+        traces=parts.traces,
     )
     return app

@@ -15,6 +15,7 @@ from service.parts import Parts
 from service.ports import Encoder
 from service.searcher import Searcher
 from service.settings import Settings
+from service.traces import Traces
 
 
 class NoBundles(BundleError):
@@ -50,13 +51,16 @@ def assemble(settings: Settings) -> Parts:
         BundleError: an encoder cannot be served.
         GalleryError: the data folder cannot be used.
         KeysInvalid: the key file cannot be used.
+        SettingsInvalid: traces are asked for, and OpenTelemetry is not installed.
     """
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
     metrics = Metrics()
+    traces = None if settings.otlp_url is None else Traces(settings.otlp_url)
     galleries = Galleries.open(
         settings.data_dir,
         galleries_max=settings.galleries_max,
         rows_max=settings.gallery_rows_max,
+        filter_depth_max=settings.filter_depth_max,
     )
     try:
         encoders = open_encoders(settings)
@@ -81,14 +85,21 @@ def assemble(settings: Settings) -> Parts:
         for lane in lanes.values():
             lane.close()
         galleries.close()
+        if traces is not None:
+            traces.close()
 
     return Parts(
         settings=settings,
         galleries=galleries,
         embedder=embedder,
-        enroller=Enroller(embedder, payload_bytes_max=settings.payload_bytes_max),
-        searcher=Searcher(embedder, bulk_at_once=cores()),
+        enroller=Enroller(
+            embedder,
+            item_bytes_max=settings.item_bytes_max,
+            payload_bytes_max=settings.payload_bytes_max,
+        ),
+        searcher=Searcher(embedder, item_bytes_max=settings.item_bytes_max, bulk_at_once=cores()),
         metrics=metrics,
         keys=keys,
         close=close,
+        traces=traces,
     )

@@ -10,11 +10,14 @@ import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.answered import Answered, answered
 from service.asking import Asking
-from service.errors import BodyTooLarge, Draining, KeyRefused
+from service.bodies import Bodies, ClientGone
+from service.errors import Draining, KeyRefused
 from service.keys import Keys
 from service.metrics import Metrics
 from service.replies import refuse_error
+from service.traces import Traces
 
 log = logging.getLogger("semblance.access")
 # Probes carry no key, nor does a browser that shows the pages of the surface.
@@ -23,25 +26,29 @@ OPEN_FOLDER = "/docs/"
 CLIENT_GONE = 499  # as proxies count a request whose caller left; nobody is sent it
 
 
-class ClientGone(Exception):
-    """The caller closed the connection before it had its answer."""
-
-
 class Edge:
     """The outermost middleware, pure ASGI.
 
     Args:
-        body_bytes_max: bytes of a body; more are refused before they are read whole.
+        bodies: reads bodies, each and all of them bounded.
         keys: who may call; None lets everybody, which the service allows on loopback only.
+        traces: where a span of each request goes; None makes none.
     """
 
     def __init__(
-        self, app: ASGIApp, *, body_bytes_max: int, keys: Keys | None, metrics: Metrics
+        self,
+        app: ASGIApp,
+        *,
+        bodies: Bodies,
+        keys: Keys | None,
+        metrics: Metrics,
+        traces: Traces | None = None,
     ) -> None:
         self._app = app
-        self._body_bytes_max = body_bytes_max
+        self._bodies = bodies
         self._keys = keys
         self._metrics = metrics
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; nothing that happens inside leaves it unanswered."""
@@ -53,22 +60,24 @@ class Edge:
         request_id = clean_id(headers.get("x-request-id"))
         asking = Asking()
         scope.setdefault("state", {}).update(request_id=request_id, asking=asking)
-        status = 0
+        body = self._bodies.one()
+        status = sent = 0
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
                 out = MutableHeaders(scope=message)
                 out["x-request-id"] = request_id
                 asking.timings.add("total", perf_counter() - started)
                 out["server-timing"] = asking.timings.header()
+            sent += len(message.get("body", b""))
             await send(message)
 
         try:
             self._check_key(scope, headers)
-            body = await self._read(headers, receive)
-            await unless_gone(self._app(scope, replay(body, receive), sending), receive)
+            whole = await body.read(headers, receive)
+            await unless_gone(self._app(scope, replay(whole, receive), sending), receive)
         except ClientGone:
             status = status or CLIENT_GONE
         except asyncio.CancelledError:  # the time that open requests get at a stop is over
@@ -82,7 +91,17 @@ class Edge:
                 raise
             await refuse_error(error, request_id=request_id)(scope, receive, sending)
         finally:
-            self._record(scope, status, perf_counter() - started, request_id, asking)
+            body.let_go()
+            told = answered(
+                scope,
+                asking,
+                status=status,
+                seconds=perf_counter() - started,
+                request_id=request_id,
+                bytes_in=body.size,
+                bytes_out=sent,
+            )
+            self._record(told, headers)
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
         path = scope["path"]
@@ -92,41 +111,13 @@ class Edge:
         if scheme.lower() != "bearer" or self._keys.name_of(token.strip()) is None:
             raise KeyRefused("send a valid key as `authorization: Bearer KEY`")
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes:
-        declared = headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._body_bytes_max:
-            raise self._too_large()
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            part = message.get("body", b"")
-            size += len(part)
-            if size > self._body_bytes_max:
-                raise self._too_large()
-            parts.append(part)
-            if not message.get("more_body", False):
-                return b"".join(parts)
-
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(
-            f"the body has more than {self._body_bytes_max} bytes; send less in one call "
-            "or raise SEMBLANCE_BODY_BYTES_MAX"
-        )
-
-    def _record(
-        self, scope: Scope, status: int, seconds: float, request_id: str, asking: Asking
-    ) -> None:
-        route = getattr(scope.get("route"), "path", "unrouted")
-        self._metrics.request(scope["method"], route, status, seconds)
-        for stage, spent in asking.timings.seconds.items():
-            if stage != "total":
-                self._metrics.stage(stage, spent)
-        fields = {"method": scope["method"], "path": scope["path"], "status": status}
-        fields |= {"seconds": round(seconds, 6), "request_id": request_id}
-        log.info("request", extra={"fields": fields})
+    def _record(self, told: Answered, headers: Headers) -> None:
+        self._metrics.request(told.method, told.route, told.status, told.seconds)
+        for stage, spent in told.stages.items():
+            self._metrics.stage(stage, spent)
+        log.info("request", extra={"fields": told.fields()})
+        if self._traces is not None:
+            self._traces.record(told, headers)
 
 
 async def unless_gone(work: Awaitable[None], receive: Receive) -> None:

@@ -13,6 +13,7 @@ from service.keys import Keys
 from service.metrics import Metrics
 from service.searcher import Searcher
 from service.settings import Settings
+from service.traces import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Parts:
     metrics: Metrics
     keys: Keys | None
     close: Callable[[], None]
+    traces: Traces | None = None
 
 
 def parts_of(request: Request) -> Parts:

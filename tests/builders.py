@@ -30,7 +30,7 @@ def running(
 ) -> Iterator[Parts]:
     """Run the service's parts on a folder, with fake encoders by default."""
     made = Settings(data_dir=folder, samples=False, **settings)
-    galleries = Galleries.open(folder)
+    galleries = Galleries.open(folder, filter_depth_max=made.filter_depth_max)
     metrics = Metrics()
     lanes = {
         encoder.name: Lane(
@@ -50,13 +50,15 @@ def running(
             lane.close(2.0)
         galleries.close()
 
-    enroller = Enroller(embedder, payload_bytes_max=made.payload_bytes_max)
+    enroller = Enroller(
+        embedder, item_bytes_max=made.item_bytes_max, payload_bytes_max=made.payload_bytes_max
+    )
     parts = Parts(
         made,
         galleries,
         embedder,
         enroller,
-        Searcher(embedder, bulk_at_once=2),
+        Searcher(embedder, item_bytes_max=made.item_bytes_max, bulk_at_once=2),
         metrics,
         keys,
         close,

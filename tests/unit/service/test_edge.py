@@ -11,8 +11,10 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.types import Message, Receive, Scope, Send
 
+from service.bodies import Bodies
 from service.edge import Edge
 from service.metrics import Metrics
+from service.settings import Settings
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
 
@@ -57,7 +59,9 @@ class App:
 
 def served(app: Any, caller: Caller) -> Coroutine[Any, Any, None]:
     """The edge around the application, serving the caller's one request."""
-    edge = Edge(app, body_bytes_max=100, keys=None, metrics=Metrics())
+    metrics = Metrics()
+    bodies = Bodies(Settings(body_bytes_max=1024), metrics)
+    edge = Edge(app, bodies=bodies, keys=None, metrics=metrics)
     return edge(dict(SCOPE), caller.receive, caller.send)
 
 
