@@ -121,7 +121,9 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the one shape too."""
-        self._refuse(HttpMalformed(f"{msg[:-1].lower()}: this is not HTTP/1.1 as it is written"))
+        self._refuse(
+            HttpMalformed("this is no request of HTTP/1.1: its line, a field or a length is wrong")
+        )
 
     def on_message_begin(self) -> None:
         """Note that a head begins."""
