@@ -8,7 +8,14 @@ from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.errors import HeadTooLarge, HeadTooSlow, HttpMalformed, Overloaded, ServiceError
+from service.errors import (
+    BodyTooLarge,
+    HeadTooLarge,
+    HeadTooSlow,
+    HttpMalformed,
+    Overloaded,
+    ServiceError,
+)
 from service.metrics import Metrics
 from service.replies import refuse_error
 from service.settings import Settings
@@ -121,9 +128,11 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the one shape too."""
-        self._refuse(
-            HttpMalformed("this is no request of HTTP/1.1: its line, a field or a length is wrong")
-        )
+        wrong = HttpMalformed("this is no request of HTTP/1.1: its line, a field or a length")
+        if self._in_head:
+            self._refuse(wrong)
+        else:
+            self._break_off(wrong)
 
     def on_message_begin(self) -> None:
         """Note that a head begins."""
@@ -216,20 +225,34 @@ class Connection(HttpToolsProtocol):
             self._refuse(_too_large())
 
     def _check_framing(self) -> None:
-        """End a connection whose body is all chunk extensions and trailers: they have no bound."""
+        """Refuse a body that is all chunk extensions and trailers: they have no bound."""
         if self._framed_bytes > HEAD_BYTES_MAX + FRAMING_FACTOR * self._body_bytes:
-            self.transport.abort()
+            self._break_off(BodyTooLarge("the body's chunks are mostly extensions or trailers"))
+
+    def _break_off(self, error: ServiceError) -> None:
+        """Refuse a request in the middle of its body, which the application waits for."""
+        due = bool(self.pipeline) or self.cycle.response_started
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        if due:
+            self._end_after_replies()
+        else:
+            self._tell(error)
 
     def _refuse(self, error: ServiceError) -> None:
-        """Answer with a refusal and end the connection, when it has been read or after a while."""
+        """Refuse a request in its head; the replies to those before it go first, and alone."""
         if self._deaf or self.transport.is_closing():
             return
-        self._unset_keepalive_if_required()
         if self.cycle is not None and not self.cycle.response_complete:
             self._end_after_replies()  # a refusal would be taken for the reply to what came before
-            return
+        else:
+            self._tell(error)
+
+    def _tell(self, error: ServiceError) -> None:
+        """Answer with a refusal and end the connection, when it has been read or after a while."""
         self._deaf = True
         self._close_by = self.loop.time() + LINGER_SECONDS
+        self._unset_keepalive_if_required()
         request_id = uuid4().hex
         reply = refuse_error(error, request_id=request_id)
         fields = [*self.server_state.default_headers, *reply.raw_headers]
@@ -246,6 +269,7 @@ class Connection(HttpToolsProtocol):
     def _end_after_replies(self) -> None:
         """Read no more; the replies that are due are the last on this connection."""
         self._deaf = True
+        self._close_by = self.loop.time() + self._door.settings.request_seconds_max
         self.cycle.keep_alive = False
 
 

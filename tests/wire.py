@@ -3,8 +3,10 @@
 import asyncio
 import json
 import resource
+import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,7 @@ def said(server: Server, *parts: bytes, pause: float = 0.0) -> tuple[list[Reply]
 class Held:
     """What a server's process holds."""
 
+    sockets: int
     descriptors: int
     threads: int
     megabytes: float
@@ -106,8 +109,13 @@ def held(server: Server) -> Held:
     """Look at a server's process from outside."""
     folder = Path("/proc") / str(server.process.pid)
     status = dict(line.split(":\t") for line in (folder / "status").read_text().splitlines())
+    links = []
+    for one in (folder / "fd").iterdir():
+        with suppress(FileNotFoundError):
+            links.append(str(one.readlink()))
     return Held(
-        len(list((folder / "fd").iterdir())),
+        sum(link.startswith("socket:") for link in links),
+        len(links),
         int(status["Threads"]),
         int(status["VmRSS"].split()[0]) / 1024,
     )
@@ -121,14 +129,28 @@ def until(holds: Callable[[], bool], seconds: float, words: str) -> None:
         time.sleep(0.05)
 
 
-def settled(server: Server, before: Held, *, threads: int = 0, seconds: float = 10) -> None:
-    """Wait until nothing is held any more that was not before; then it must be ready."""
+def admitted(server: Server, stack: ExitStack, count: int) -> None:
+    """Open connections and leave them open; each has been served once, so that it counts."""
+    for _ in range(count):
+        one = stack.enter_context(socket.create_connection(address(server), 10))
+        one.sendall(request("/livez"))
+        assert one.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def settled(server: Server, before: Held, *, seconds: float = 10) -> None:
+    """Wait until nothing is held any more that was not before; then it must be ready.
+
+    A pool of forty threads, each with a connection to the database, is made as it is needed.
+    """
 
     def back() -> bool:
         now = held(server)
-        return now.descriptors <= before.descriptors and now.threads <= before.threads + threads
+        return now.sockets <= before.sockets
 
     until(back, seconds, f"before {before}, now {held(server)}")
+    now = held(server)
+    assert now.threads <= max(before.threads, 10) + 40
+    assert now.descriptors <= max(before.descriptors, 20) + 80
     assert httpx.get(f"{server.url}/readyz", timeout=10).status_code == 200
     series = httpx.get(f"{server.url}/metrics").text
     assert "semblance_connections 1.0\n" in series

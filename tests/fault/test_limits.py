@@ -3,7 +3,6 @@
 import base64
 import json
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from service.settings import Settings
 from tests.server import Server
-from tests.wire import Held, address, held, replies, request, said, settled, until
+from tests.wire import Held, address, admitted, held, replies, request, said, settled, until
 
 EMBED = "/v1/embeddings"
 RAW = "/v1/embeddings/raw?model=minilm"
@@ -224,9 +223,7 @@ def test_a_silent_connection_is_closed_without_a_word(server: Server, before: He
 
 def test_one_connection_too_many_is_told_and_closed(server: Server, before: Held) -> None:
     with ExitStack() as stack:
-        for _ in range(20):
-            stack.enter_context(socket.create_connection(address(server)))
-        time.sleep(0.1)
+        admitted(server, stack, 20)
         for parts in ([], [request("/livez")]):
             (answer,), took = said(server, *parts)
             assert (answer.status, answer.error["code"]) == (503, "overloaded")
