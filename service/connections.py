@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import math
+import struct
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +31,7 @@ PIPELINED_MAX = 16  # requests that wait on one connection; what comes after the
 FRAMING_FACTOR = 16  # bytes that come around a byte of a chunked body: one-byte chunks need five
 REFUSED_MAX = 1024  # connections beyond the limit that are being told so; others are just closed
 LINGER_SECONDS = 3.0  # for a caller to read a refusal before its connection ends
+RESET = struct.pack("ii", 1, 0)  # to linger for no time is to reset
 TICK_SECONDS = 0.25  # how often every connection is looked at: 4096 take a millisecond or two
 
 
@@ -99,7 +102,7 @@ class Connection(HttpToolsProtocol):
             return
         self.connections.discard(self)  # a stop does not wait for it
         if len(self._door.refused) > REFUSED_MAX:
-            transport.abort()
+            self._cut()
             return
         self._door.metrics.refused("overloaded")
         most = self._door.settings.connections_max
@@ -185,7 +188,7 @@ class Connection(HttpToolsProtocol):
         """End the connection if the time for what it is about has passed."""
         limits = self._door.settings
         if now >= self._close_by or self._unread_too_long(now):
-            self.transport.abort()
+            self._cut()
         elif self._deaf:
             pass
         elif self._head_since is not None:
@@ -265,6 +268,11 @@ class Connection(HttpToolsProtocol):
         client = None if self.client is None else self.client[0]
         told = {"status": reply.status_code, "request_id": request_id, "client": client}
         log.info("refused before its request: %s", error, extra={"fields": told})
+
+    def _cut(self) -> None:
+        """End the connection at once: nor does the kernel keep what it has not sent."""
+        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+        self.transport.abort()
 
     def _end_after_replies(self) -> None:
         """Read no more; the replies that are due are the last on this connection."""

@@ -1,7 +1,7 @@
 """File descriptors: every connection takes one, and a process begins with few."""
 
 import logging
-from types import ModuleType
+from typing import Any
 
 from service.settings import Settings
 
@@ -9,7 +9,7 @@ log = logging.getLogger("semblance.serve")
 OWN = 512  # galleries, logs, Redis, threads, and the connections that are being refused
 
 
-def raise_limit(settings: Settings, resource: ModuleType | None = None) -> int | None:
+def raise_limit(settings: Settings, resource: Any = None) -> int | None:
     """Raise the soft limit to the hard one, and say so if it is still too low; return it.
 
     Args:

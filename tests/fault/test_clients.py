@@ -185,7 +185,8 @@ def test_a_client_that_does_not_read_is_let_go(server: Server, before: Held) -> 
         with contextlib.suppress(ConnectionError):
             while slow.recv(2000):
                 time.sleep(0.1)
-        assert 7 < time.monotonic() - started < 15
+                assert time.monotonic() - started < 15
+        assert time.monotonic() - started > 7
     settled(server, before)
 
 

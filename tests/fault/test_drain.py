@@ -49,7 +49,9 @@ def test_a_stop_under_load_answers_what_is_open_and_ends_in_time(
     tmp_path: Path, load: bytes
 ) -> None:
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(Server(tmp_path, f"--drain-seconds-max={DRAIN_SECONDS}"))
+        # The forward pass under way is waited for: here a short one.
+        flags = f"--drain-seconds-max={DRAIN_SECONDS}", "--batch-items-max=2"
+        server = stack.enter_context(Server(tmp_path, *flags))
         idle = stack.enter_context(socket.create_connection(address(server)))
         dribbling = stack.enter_context(socket.create_connection(address(server)))
         dribbling.sendall(request("/v1/embeddings", b"{", length=100))
@@ -80,12 +82,14 @@ def test_a_stop_under_load_answers_what_is_open_and_ends_in_time(
 
 
 def test_a_second_signal_does_not_cut_the_first_short(tmp_path: Path) -> None:
-    with Server(tmp_path, "--drain-seconds-max=1") as server:
-        with socket.create_connection(address(server)) as open_:
-            open_.sendall(request("/v1/embeddings", b"{", length=100))
-            time.sleep(0.2)
-            server.process.terminate()
-            time.sleep(0.3)
-            assert server.stop() == 0
-            (told,) = replies(open_.recv(5000))
-            assert told.error["code"] == "draining"
+    with (
+        Server(tmp_path, "--drain-seconds-max=1") as server,
+        socket.create_connection(address(server)) as open_,
+    ):
+        open_.sendall(request("/v1/embeddings", b"{", length=100))
+        time.sleep(0.2)
+        server.process.terminate()
+        time.sleep(0.3)
+        assert server.stop() == 0
+        (told,) = replies(open_.recv(5000))
+        assert told.error["code"] == "draining"
