@@ -81,12 +81,12 @@ def test_one_that_finds_no_room_is_refused_and_others_keep_theirs() -> None:
     third.let_go()
     second.let_go()
     assert held() == 1024
-    assert read(third, coming(b"x" * 1024))
+    assert read(room.one(), coming(b"x" * 1024))
 
 
 def test_a_slow_body_is_given_up() -> None:
     room, _ = bodies(body_seconds_max=0.01)
-    with pytest.raises(BodyTooSlow, match="2 bytes did.*"):
+    with pytest.raises(BodyTooSlow, match="2 bytes did"):
         read(room.one(), coming(b"ab", last=False))
 
 
