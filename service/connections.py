@@ -4,6 +4,8 @@ import asyncio
 import logging
 import math
 import struct
+import sys
+from contextlib import suppress
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 from uuid import uuid4
@@ -207,6 +209,8 @@ class Connection(HttpToolsProtocol):
     def _unread_too_long(self, now: float) -> bool:
         """Tell that what was written is not taken, or taken drop by drop."""
         left = self.transport.get_write_buffer_size()
+        if left:  # the kernel takes more in lumps of a megabyte: how much it holds tells sooner
+            left += _in_kernel(self.transport.get_extra_info("socket"))
         if left == 0 or self._unread_bytes == 0:
             self._unread_since = self._moved_at = now
         elif left < self._unread_bytes:
@@ -271,7 +275,8 @@ class Connection(HttpToolsProtocol):
 
     def _cut(self) -> None:
         """End the connection at once: nor does the kernel keep what it has not sent."""
-        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+        with suppress(OSError):  # closed already, by the other side
+            self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET)
         self.transport.abort()
 
     def _end_after_replies(self) -> None:
@@ -279,6 +284,17 @@ class Connection(HttpToolsProtocol):
         self._deaf = True
         self._close_by = self.loop.time() + self._door.settings.request_seconds_max
         self.cycle.keep_alive = False
+
+
+def _in_kernel(connection: Any) -> int:
+    """Count the bytes that the kernel holds until the caller has acknowledged them."""
+    if sys.platform != "linux" or connection.fileno() < 0:
+        return 0
+    import fcntl  # noqa: PLC0415 - of Unix, as the next
+    import termios  # noqa: PLC0415
+
+    held: int = struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
+    return held
 
 
 def _too_large() -> HeadTooLarge:
