@@ -81,27 +81,30 @@ class Not:
 Filter: TypeAlias = Is | Compares | Every | Some | Not
 
 
-def parse(filter_: object) -> Filter:
-    """Read a filter as it comes from JSON.
+def parse(filter_: object, depth_max: int = DEPTH_MAX) -> Filter:
+    """Read a filter as it comes from JSON, of so many levels of `and`, `or` and `not`.
 
     >>> parse({"payload.year": {"gte": 1950}})
     Compares(field=Field(column='payload', keys=('year',)), sign='>=', value=1950)
 
     Raises: FilterInvalid, naming the path inside the filter.
     """
-    return _Reader().filter(filter_, "filter", 1)
+    return _Reader(depth_max).filter(filter_, "filter", 1)
 
 
 class _Reader:
     """Reads one filter and counts its leaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth_max: int) -> None:
+        self._depth_max = depth_max
         self._leaves = 0
 
     def filter(self, value: object, where: str, depth: int) -> Filter:
         """Read one object of conditions."""
-        if depth > DEPTH_MAX:
-            raise FilterInvalid(f"{where}: nested deeper than {DEPTH_MAX}; flatten the filter")
+        if depth > self._depth_max:
+            raise FilterInvalid(
+                f"{where}: nested deeper than {self._depth_max} (filter_depth_max); flatten it"
+            )
         if not isinstance(value, Mapping):
             raise FilterInvalid(f"{where}: a filter is an object, this is {_kind(value)}")
         parts: list[Filter] = []

@@ -10,6 +10,7 @@ from index import store
 from index.backend import AUTO, open_backend
 from index.database import Connection, Database
 from index.errors import GalleryExists, GalleryFull, GalleryUnknown, NameInvalid, RowsInvalid
+from index.filters import DEPTH_MAX
 from index.folder import FolderLock
 from index.gallery import Gallery, GalleryState
 from index.writer import Writer
@@ -22,16 +23,27 @@ class Galleries:
     """The galleries of a data folder, which one process holds at a time."""
 
     def __init__(
-        self, lock: FolderLock, database: Database, galleries_max: int, rows_max: int
+        self,
+        lock: FolderLock,
+        database: Database,
+        galleries_max: int,
+        rows_max: int,
+        filter_depth_max: int,
     ) -> None:
         self._lock, self._database = lock, database
         self._galleries_max, self._rows_max = galleries_max, rows_max
+        self._filter_depth_max = filter_depth_max
         self._writer = Writer(database)
         self._galleries: dict[str, Gallery] = {}
 
     @classmethod
     def open(
-        cls, folder: Path, *, galleries_max: int = 1000, rows_max: int = 10_000_000
+        cls,
+        folder: Path,
+        *,
+        galleries_max: int = 1000,
+        rows_max: int = 10_000_000,
+        filter_depth_max: int = DEPTH_MAX,
     ) -> "Galleries":
         """Open a data folder, creating what is missing; `rows_max` bounds each gallery.
 
@@ -40,7 +52,7 @@ class Galleries:
         lock = FolderLock(folder)
         try:
             database = Database(folder)
-            opened = cls(lock, database, galleries_max, rows_max)
+            opened = cls(lock, database, galleries_max, rows_max, filter_depth_max)
             try:
                 opened._load()
             except BaseException:
@@ -86,7 +98,7 @@ class Galleries:
             if len(standing) >= self._galleries_max:
                 raise GalleryFull(
                     f"{self._galleries_max} galleries stand, more are not allowed: "
-                    "delete one, or raise the limit"
+                    "delete one, or raise galleries_max"
                 )
             return replace(wanted, gallery=store.add_gallery(connection, wanted)), True
 
@@ -95,7 +107,7 @@ class Galleries:
         def publish(answer: tuple[store.GalleryRow, bool]) -> None:
             row, created = answer
             if created:
-                fresh = Gallery(row, self._database, self._writer, self._rows_max)
+                fresh = self._gallery(row)
                 self._galleries = {**self._galleries, name: fresh}
             made.append(self._galleries[name])
 
@@ -161,10 +173,14 @@ class Galleries:
         self._database.close()
         self._lock.release()
 
+    def _gallery(self, row: store.GalleryRow) -> Gallery:
+        bounds = self._rows_max, self._filter_depth_max
+        return Gallery(row, self._database, self._writer, *bounds)
+
     def _load(self) -> None:
         with self._database.reading() as connection:
             for row in store.galleries(connection):
-                gallery = Gallery(row, self._database, self._writer, self._rows_max)
+                gallery = self._gallery(row)
                 gallery.load(connection)
                 self._galleries[row.name] = gallery
 

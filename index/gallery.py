@@ -58,12 +58,18 @@ class Gallery:
     """
 
     def __init__(
-        self, row: store.GalleryRow, database: Database, writer: Writer, rows_max: int
+        self,
+        row: store.GalleryRow,
+        database: Database,
+        writer: Writer,
+        rows_max: int,
+        filter_depth_max: int,
     ) -> None:
         self.name, self.space, self.dim, self.model = row.name, row.space, row.dim, row.model
         self.number = row.gallery
         self._row = row
         self._database, self._writer, self._rows_max = database, writer, rows_max
+        self._filter_depth_max = filter_depth_max
         self._backend = open_backend(row.backend)
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
         empty = View.of(Page.empty(row.dim), row.seq, None, self._backend)
@@ -170,7 +176,7 @@ class Gallery:
 
         Raises: FilterInvalid, also for a filter that holds of every exemplar.
         """
-        wanted = parse(filter)
+        wanted = parse(filter, self._filter_depth_max)
         if constant(wanted):
             raise FilterInvalid(
                 "filter: this one would remove every exemplar; name a condition, or delete the "
@@ -213,7 +219,11 @@ class Gallery:
 
         Raises: FilterInvalid, also for a cursor that no page gave.
         """
-        where, bindings = store.EVERYTHING if filter is None else compile_sql(parse(filter))
+        where, bindings = (
+            store.EVERYTHING
+            if filter is None
+            else compile_sql(parse(filter, self._filter_depth_max))
+        )
         condition = (f"row > ? AND {where}", (_row_after(after), *bindings))
         with self._reader.reading() as (_, connection):
             found = store.read(
@@ -244,7 +254,7 @@ class Gallery:
         if k < 1:
             raise RowsInvalid(f"k is {k}: ask for 1 or more hits")
         rows = unit_rows(queries, self.dim)
-        condition = None if filter is None else compile_sql(parse(filter))
+        condition = None if filter is None else compile_sql(parse(filter, self._filter_depth_max))
         if min_seq is not None and min_seq > self.seq:
             # What was acknowledged is seen already: nobody need wait for it.
             raise SeqAhead(
@@ -326,7 +336,7 @@ class Gallery:
         if change > 0 and count > self._rows_max:
             raise GalleryFull(
                 f"gallery {self.name!r} would hold {count} exemplars, {self._rows_max} are "
-                "allowed: remove some, or raise the limit"
+                "allowed: remove some, or raise gallery_rows_max"
             )
         return seq
 

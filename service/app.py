@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from service import replies
+from service.bodies import Bodies
 from service.edge import Edge
+from service.gate import Gate
 from service.parts import Parts
 from service.routing import found_routers
 
@@ -55,10 +57,10 @@ def create_app(
     replies.install(app)
     app.add_middleware(
         Edge,
-        body_bytes_max=parts.settings.body_bytes_max,
-        request_seconds_max=parts.settings.request_seconds_max,
-        keys=parts.keys,
+        bodies=Bodies(parts.settings, parts.metrics),
+        gate=Gate(parts.keys, parts.allowance),
         metrics=parts.metrics,
-        allowance=parts.allowance,
+        request_seconds_max=parts.settings.request_seconds_max,
+        traces=parts.traces,
     )
     return app

@@ -21,6 +21,7 @@ from service.searcher import Searcher
 from service.settings import ALL, Settings, SettingsInvalid
 from service.shared_allowance import SharedAllowance
 from service.shelf import Shelf
+from service.traces import Traces
 
 
 def wanted_bundles(settings: Settings) -> list[str]:
@@ -102,17 +103,20 @@ def assemble(settings: Settings) -> Parts:
         ModelUnknown: a model is named that is not in the bundles folder.
         GalleryError: the data folder cannot be used.
         KeysInvalid: the key file cannot be used.
-        SettingsInvalid: the address of Redis is none.
+        SettingsInvalid: the address of Redis is none, or traces are asked for and OpenTelemetry is
+            not installed.
     """
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
     metrics = Metrics()
     redis = open_redis(settings, metrics)
     recall = open_recall(settings, metrics, redis)
     allowance = open_allowance(settings, redis)
+    traces = None if settings.otlp_url is None else Traces(settings.otlp_url)
     galleries = Galleries.open(
         settings.data_dir,
         galleries_max=settings.galleries_max,
         rows_max=settings.gallery_rows_max,
+        filter_depth_max=settings.filter_depth_max,
     )
     # Today's backends look at every row: none waits to be indexed.
     metrics.galleries(lambda: [GalleryRows(name, rows, 0) for name, rows in galleries.counts()])
@@ -129,6 +133,8 @@ def assemble(settings: Settings) -> Parts:
     def close() -> None:
         shelf.close()
         galleries.close()
+        if traces is not None:
+            traces.close()
 
     try:
         for name in wanted_bundles(settings):
@@ -141,11 +147,16 @@ def assemble(settings: Settings) -> Parts:
         settings=settings,
         galleries=galleries,
         embedder=embedder,
-        enroller=Enroller(embedder, payload_bytes_max=settings.payload_bytes_max),
-        searcher=Searcher(embedder, bulk_at_once=cores()),
+        enroller=Enroller(
+            embedder,
+            item_bytes_max=settings.item_bytes_max,
+            payload_bytes_max=settings.payload_bytes_max,
+        ),
+        searcher=Searcher(embedder, item_bytes_max=settings.item_bytes_max, bulk_at_once=cores()),
         metrics=metrics,
         keys=keys,
         close=close,
         leave=leave,
         allowance=allowance,
+        traces=traces,
     )

@@ -63,11 +63,13 @@ class Enroller:
     """Parses, embeds and stores exemplars.
 
     Args:
+        item_bytes_max: bytes of one item.
         payload_bytes_max: bytes of one payload as JSON.
     """
 
-    def __init__(self, embedder: Embedder, *, payload_bytes_max: int) -> None:
+    def __init__(self, embedder: Embedder, *, item_bytes_max: int, payload_bytes_max: int) -> None:
         self._embedder = embedder
+        self._item_bytes_max = item_bytes_max
         self._payload_bytes_max = payload_bytes_max
 
     async def enrol(self, gallery: Gallery, raw: Sequence[object], asking: Asking) -> Enrolled:
@@ -134,7 +136,7 @@ class Enroller:
                 f"payload has {size} bytes as JSON; the limit is {self._payload_bytes_max} "
                 "(SEMBLANCE_PAYLOAD_BYTES_MAX)"
             )
-        parsed = parse_item(one.item)
+        parsed = parse_item(one.item, self._item_bytes_max)
         item: Item | Row
         if isinstance(parsed, Vector):
             item, kept = gated(parsed, dim), None

@@ -73,6 +73,18 @@ class ReplyTooLarge(RequestInvalid):
     """The answer to the request would be larger than the service sends."""
 
 
+class HttpMalformed(ServiceError):
+    """What came over the connection is not a request."""
+
+
+class HeadTooLarge(ServiceError):
+    """The request's head has more bytes or fields than the service reads."""
+
+
+class HeadTooSlow(ServiceError):
+    """The request's head did not arrive in the time that it gets."""
+
+
 class BodyTooLarge(ServiceError):
     """The request's body has more bytes than the service reads."""
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ItemUndecodable, ModalityUnsupported
+from models.errors import ItemTooLarge, ItemUndecodable, ModalityUnsupported
 from models.modality import Item, item_schema, modality_names, read_item
 
 # Kinds that the surface names; those without a file under models/modalities are refused as such.
@@ -26,16 +27,20 @@ class Vector:
 Parsed = Item | Vector
 
 
-def parse_item(value: object) -> Parsed:
+def parse_item(value: object, bytes_max: float = math.inf) -> Parsed:
     """Parse one item: a bare string, or an object with one of the item keys.
 
     >>> parse_item("hello")
     Item(modality='text', content='hello')
 
+    Args:
+        bytes_max: bytes that the item may have; see :func:`check_size`.
+
     Raises:
-        InputError: the item is of no known kind, or of one that is not served.
+        InputError: the item is of no known kind, of one that is not served, or too large.
     """
     if isinstance(value, str):
+        check_size(value, bytes_max)
         return read_item("text", {"text": value})
     if not isinstance(value, Mapping):
         raise ItemUndecodable(
@@ -52,13 +57,35 @@ def parse_item(value: object) -> Parsed:
         if len(value) > 1:
             extra = ", ".join(repr(key) for key in value if key != "vector")[:200]
             raise ItemUndecodable(f'a vector item has no field {extra}; send {{"vector": [...]}}')
+        check_size(value["vector"], bytes_max)
         return Vector(parse_vector(value["vector"]))
     if kinds[0] not in modality_names():
         raise ModalityUnsupported(f"no encoder for items of kind {kinds[0]!r} is loaded")
+    check_size(value[kinds[0]], bytes_max)
     return read_item(kinds[0], value)
 
 
-def parse_embeddable(value: object) -> Item:
+def check_size(content: object, bytes_max: float) -> None:
+    """Refuse an item of too many bytes: of UTF-8 or base64 as it came, four for a number.
+
+    Raises:
+        ItemTooLarge: naming the limit.
+    """
+    if isinstance(content, str):
+        # Four bytes a character at most: most texts need not be encoded to be let through.
+        size = len(content) if len(content) * 4 <= bytes_max else len(content.encode())
+    elif isinstance(content, bytes):
+        size = len(content)
+    else:
+        size = 4 * len(content) if isinstance(content, list) else 0
+    if size > bytes_max:
+        raise ItemTooLarge(
+            f"the item has {size} bytes; the limit is {bytes_max} (SEMBLANCE_ITEM_BYTES_MAX): "
+            "send less of it"
+        )
+
+
+def parse_embeddable(value: object, bytes_max: float = math.inf) -> Item:
     """Parse one item of an embeddings call: an item without a vector, or token ids.
 
     >>> parse_embeddable([101, 102])
@@ -67,8 +94,9 @@ def parse_embeddable(value: object) -> Item:
     if isinstance(value, list):
         if not all(type(token) is int for token in value):
             raise ItemUndecodable("token ids are whole numbers of the model's own tokenizer")
+        check_size(value, bytes_max)
         return Item("text", tuple(value))
-    item = parse_item(value)
+    item = parse_item(value, bytes_max)
     if isinstance(item, Vector):
         raise ItemUndecodable("a vector is an embedding already; send an item or token ids")
     return item

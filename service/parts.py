@@ -14,6 +14,7 @@ from service.keys import Keys
 from service.metrics import Metrics
 from service.searcher import Searcher
 from service.settings import Settings
+from service.traces import Traces
 
 
 async def nothing() -> None:
@@ -39,6 +40,7 @@ class Parts:
     close: Callable[[], None]
     leave: Callable[[], Awaitable[None]] = nothing
     allowance: Allowance | None = None
+    traces: Traces | None = None
 
 
 def parts_of(request: Request) -> Parts:

@@ -57,14 +57,14 @@ def parse_all(
     return parsed
 
 
-def parse_askable(value: object, dim: int) -> Item | Row:
+def parse_askable(value: object, dim: int, bytes_max: int) -> Item | Row:
     """Parse what a gallery can be asked with: an item, or a vector that passes the index's gate.
 
     Raises:
         InputError: it is no item.
         RowsInvalid: the vector is not of this dimension, not finite, or zero.
     """
-    one = parse_item(value)
+    one = parse_item(value, bytes_max)
     return gated(one, dim) if isinstance(one, Vector) else one
 
 
@@ -90,6 +90,7 @@ async def rows_of(
     asking: Asking,
     *,
     places: Sequence[str],
+    item_bytes_max: int,
     role: Role | None,
     model: Model | None = None,
 ) -> QueryRows:
@@ -99,7 +100,8 @@ async def rows_of(
         ItemFailed: naming the item that cannot become a row.
         SpaceMismatch: there are items, and no loaded encoder makes rows of the space.
     """
-    parse = partial(parse_all, values, places, partial(parse_askable, dim=space.dim))
+    parse_one = partial(parse_askable, dim=space.dim, bytes_max=item_bytes_max)
+    parse = partial(parse_all, values, places, parse_one)
     parsed = await off_loop(parse, long=len(values) > INLINE_ITEMS)
     rows = np.empty((len(parsed), space.dim), np.float32)
     items: list[Item] = []

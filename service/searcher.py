@@ -73,12 +73,14 @@ class Searcher:
     """Asks galleries, embedding what is not a vector already.
 
     Args:
+        item_bytes_max: bytes of one query.
         bulk_at_once: how many questions of many queries or hits are searched side by side; others
             are not held up by them.
     """
 
-    def __init__(self, embedder: Embedder, *, bulk_at_once: int) -> None:
+    def __init__(self, embedder: Embedder, *, item_bytes_max: int, bulk_at_once: int) -> None:
         self._embedder = embedder
+        self._item_bytes_max = item_bytes_max
         self._bulk = CapacityLimiter(bulk_at_once)
 
     async def search(
@@ -207,7 +209,14 @@ class Searcher:
         flat = [item for pair in pairs for item in pair]
         places = [f"pairs[{at // 2}][{at % 2}]" for at in range(len(flat))]
         made = await rows_of(
-            flat, space, self._embedder, asking, places=places, role=None, model=asked
+            flat,
+            space,
+            self._embedder,
+            asking,
+            places=places,
+            item_bytes_max=self._item_bytes_max,
+            role=None,
+            model=asked,
         )
         scores = pair_scores(made.rows[0::2], made.rows[1::2])
         drawn = self._threshold(threshold, gallery, self._model_of(space.space))
@@ -237,5 +246,11 @@ class Searcher:
         space = Space(gallery.space, gallery.dim, gallery.name)
         check_space(question.claimed_space, space)
         return await rows_of(
-            question.items, space, self._embedder, asking, places=question.places, role="query"
+            question.items,
+            space,
+            self._embedder,
+            asking,
+            places=question.places,
+            item_bytes_max=self._item_bytes_max,
+            role="query",
         )

@@ -35,7 +35,7 @@ def running(
 ) -> Iterator[Parts]:
     """Run the service's parts on a folder, with fake encoders by default."""
     made = Settings(data_dir=folder, samples=False, **settings)
-    galleries = Galleries.open(folder)
+    galleries = Galleries.open(folder, filter_depth_max=made.filter_depth_max)
     metrics = Metrics()
     named = {encoder.name: encoder for encoder in encoders or [FakeEncoder()]}
 
@@ -61,13 +61,15 @@ def running(
         if redis is not None:
             await redis.close()
 
-    enroller = Enroller(embedder, payload_bytes_max=made.payload_bytes_max)
+    enroller = Enroller(
+        embedder, item_bytes_max=made.item_bytes_max, payload_bytes_max=made.payload_bytes_max
+    )
     parts = Parts(
         made,
         galleries,
         embedder,
         enroller,
-        Searcher(embedder, bulk_at_once=2),
+        Searcher(embedder, item_bytes_max=made.item_bytes_max, bulk_at_once=2),
         metrics,
         keys,
         close,

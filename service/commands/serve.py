@@ -3,6 +3,8 @@
 import asyncio
 import ipaddress
 import logging
+import math
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,15 +49,17 @@ def command(**given: Any) -> None:
     from models.errors import BundleError  # noqa: PLC0415
     from service import logs  # noqa: PLC0415
     from service.assembly import assemble  # noqa: PLC0415
+    from service.descriptors import raise_limit  # noqa: PLC0415
     from service.errors import ServiceError  # noqa: PLC0415
     from service.keys import KeysInvalid  # noqa: PLC0415
 
     logs.install(settings.log_level)
+    raise_limit(settings)
     try:
         listener = listen(settings)
         parts = assemble(settings)
     except (
-        BundleError, GalleryError, KeysInvalid, ServiceError, SettingsInvalid, OSError
+        BundleError, GalleryError, KeysInvalid, ServiceError, SettingsInvalid, OSError,
     ) as error:  # fmt: skip
         raise click.ClickException(str(error)) from error
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -119,20 +123,29 @@ async def serve(parts: Any, listener: socket.socket) -> None:
     import uvicorn  # noqa: PLC0415 - after the settings, as above
 
     from service.app import create_app  # noqa: PLC0415
+    from service.connections import Door  # noqa: PLC0415
 
+    settings = parts.settings
+    http: Any = Door(settings, parts.metrics)  # uvicorn calls it as it would call a class
     samples = partial(build_missing, parts) if parts.settings.samples else None
     config = uvicorn.Config(
         create_app(parts, beside=samples),
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=20,
+        http=http,
+        ws="none",
+        timeout_keep_alive=math.ceil(settings.idle_seconds_max),
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds_max),
     )
     host, port = listener.getsockname()[:2]
     models = ", ".join(sorted(parts.embedder.shelf.models))
     galleries = ", ".join(state.name for state in parts.galleries.states()) or "none yet"
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     click.echo(f"Semblance answers at {url}  (models: {models}; galleries: {galleries})", err=True)
+    # uvicorn sends the signal to itself again when it has ended: a stop that was asked for is none
+    # of death by signal.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     await uvicorn.Server(config).serve(sockets=[listener])
 
 

@@ -1,5 +1,6 @@
 """Embeddings: OpenAI's call, and one for a single raw body."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -7,7 +8,7 @@ from fastapi import Request, Response
 from models.modality import Item, modality_of_media_type
 from service.embedder import Embeddings
 from service.errors import ContentUnsupported, RequestInvalid
-from service.intake import parse_embeddable, spread
+from service.intake import check_size, parse_embeddable, spread
 from service.numbers import check_dimensions, cut, spelled
 from service.queries import parse_all
 from service.replies import Json
@@ -31,11 +32,13 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> R
     limit = parts.settings.items_max
     if not 1 <= len(values) <= limit:
         raise RequestInvalid(
-            f"input has {len(values)} items; send 1 to {limit} in one call", param="input"
+            f"input has {len(values)} items; send 1 to {limit} (SEMBLANCE_ITEMS_MAX) in one call",
+            param="input",
         )
     single = len(values) == 1 and values[0] is asked.input
     places = ["input"] if single else [f"input[{at}]" for at in range(len(values))]
-    items = parse_all(values, places, parse_embeddable)
+    parse = partial(parse_embeddable, bytes_max=parts.settings.item_bytes_max)
+    items = parse_all(values, places, parse)
     check_dimensions(asked.dimensions, model.dim)  # before the work, not after
     made = await parts.embedder.embed(
         model, items, asking, places=places, role=asked.input_type, truncate=asked.truncate
@@ -65,6 +68,9 @@ async def embed_raw(request: Request, model: str, parts: PartsOf, asking: Asking
             f"content-type {media or 'missing'!r} is no kind of item; send e.g. text/plain"
         )
     item = Item(modality, await request.body())
+    parse_all(
+        [item.content], ["body"], partial(check_size, bytes_max=parts.settings.item_bytes_max)
+    )
     made = await parts.embedder.embed(asked, [item], asking, places=["body"])
     return Json(reply(made, EmbeddingsRequest(input="", model=model, input_type=None)))
 

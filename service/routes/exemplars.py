@@ -32,7 +32,8 @@ async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, asking: Askin
     limit = parts.settings.exemplars_max
     if not 1 <= len(asked.exemplars) <= limit:
         raise RequestInvalid(
-            f"exemplars has {len(asked.exemplars)}; send 1 to {limit} in one call",
+            f"exemplars has {len(asked.exemplars)}; send 1 to {limit} "
+            "(SEMBLANCE_EXEMPLARS_MAX) in one call",
             param="exemplars",
         )
     return Json(asdict(await parts.enroller.enrol(found, asked.exemplars, asking)))
@@ -55,7 +56,8 @@ async def page(
     rows_max = parts.settings.page_rows_max
     if limit > rows_max:
         raise RequestInvalid(
-            f"limit is {limit}; the most is {rows_max}: go on by `after`", param="limit"
+            f"limit is {limit}; the most is {rows_max} (SEMBLANCE_PAGE_ROWS_MAX): go on by `after`",
+            param="limit",
         )
     found = parts.galleries.get(gallery)
     wanted = _filter(filter)
@@ -79,7 +81,9 @@ async def remove_many(gallery: str, asked: RemoveRequest, parts: PartsOf) -> Res
         limit = parts.settings.exemplars_max
         if len(asked.ids) > limit:
             raise RequestInvalid(
-                f"ids has {len(asked.ids)}; send up to {limit} in one call", param="ids"
+                f"ids has {len(asked.ids)}; send up to {limit} (SEMBLANCE_EXEMPLARS_MAX) "
+                "in one call",
+                param="ids",
             )
         seq, gone = await run_sync(found.remove, asked.ids)
         return Json({"seq": seq, "removed": len(gone)})

@@ -106,7 +106,8 @@ async def calibrate(
     queries = asked.queries
     if queries is not None and not 1 <= len(queries) <= parts.settings.exemplars_max:
         raise RequestInvalid(
-            f"queries has {len(queries)}; send 1 to {parts.settings.exemplars_max}, or none",
+            f"queries has {len(queries)}; send 1 to {parts.settings.exemplars_max} "
+            "(SEMBLANCE_EXEMPLARS_MAX), or none",
             param="queries",
         )
     calibration = await parts.searcher.calibrate(

@@ -95,7 +95,9 @@ async def verify(asked: VerifyRequest, parts: PartsOf, asking: AskingOf) -> Resp
     limit = parts.settings.items_max // 2
     if not 1 <= len(asked.pairs) <= limit:
         raise RequestInvalid(
-            f"pairs has {len(asked.pairs)}; send 1 to {limit} in one call", param="pairs"
+            f"pairs has {len(asked.pairs)}; send 1 to {limit} in one call, half of "
+            "SEMBLANCE_ITEMS_MAX",
+            param="pairs",
         )
     if asked.model is None and asked.gallery is None:
         raise RequestInvalid("send `model`, `gallery`, or both")
@@ -133,7 +135,8 @@ def question_of(asked: QueryRequest, settings: Settings) -> Question:
         places = [f"queries[{at}]" for at in range(len(items))]
         if not 1 <= len(items) <= settings.items_max:
             raise RequestInvalid(
-                f"queries has {len(items)}; send 1 to {settings.items_max}", param="queries"
+                f"queries has {len(items)}; send 1 to {settings.items_max} (SEMBLANCE_ITEMS_MAX)",
+                param="queries",
             )
     return Question(items, places, asked.filter, asked.threshold, asked.min_seq, asked.space)
 

@@ -11,8 +11,11 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.types import Message, Receive, Scope, Send
 
+from service.bodies import Bodies
 from service.edge import Edge
+from service.gate import Gate
 from service.metrics import Metrics
+from service.settings import Settings
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
 
@@ -59,7 +62,14 @@ def served(
     app: Any, caller: Caller, deadline: bytes | None = None, seconds: float = 60
 ) -> Coroutine[Any, Any, None]:
     """The edge around the application, serving the caller's one request."""
-    edge = Edge(app, body_bytes_max=100, request_seconds_max=seconds, keys=None, metrics=Metrics())
+    metrics = Metrics()
+    edge = Edge(
+        app,
+        bodies=Bodies(Settings(body_bytes_max=1024), metrics),
+        gate=Gate(None, None),
+        metrics=metrics,
+        request_seconds_max=seconds,
+    )
     scope = SCOPE | {"headers": [] if deadline is None else [(b"x-deadline-ms", deadline)]}
     return edge(scope, caller.receive, caller.send)
 
