@@ -85,7 +85,9 @@ async def talk(server: Server, parts: Iterable[bytes], pause: float = 0.0) -> tu
     took = time.monotonic() - started
     speaking.cancel()
     await asyncio.gather(speaking, return_exceptions=True)
-    writer.close()
+    writer.transport.abort()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
     return said, took
 
 
