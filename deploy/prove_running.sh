@@ -38,7 +38,9 @@ except urllib.error.HTTPError as error:
 
 echo
 echo "== run: ${command[*]}"
-key=$(inside "${command[0]}" keys add proof 2>/dev/null)
+scopes=()
+! inside "${command[0]}" keys add --help | grep -q -- --scope || scopes=(--scope admin)
+key=$(inside "${command[0]}" keys add proof "${scopes[@]}" 2>/dev/null)
 [[ $key == sem-* ]] || fail "no key was made: $key"
 held "a key is made inside, and stored in /data"
 
