@@ -8,15 +8,18 @@ ARG CUDA_BASE=nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04
 FROM ${BASE} AS base
 ENV PATH=/opt/semblance/bin:$PATH PYTHONUNBUFFERED=1
 
+FROM scratch AS source
+COPY pyproject.toml README.md LICENSE NOTICE /src/
+COPY service /src/service
+COPY models /src/models
+COPY index /src/index
+
 # One virtual environment, copied whole: what serves holds neither sources nor pip nor wheels, nor
 # the tests and C headers that libraries carry (40 MB).
 FROM base AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE NOTICE ./
-COPY service service
-COPY models models
-COPY index index
+COPY --from=source /src ./
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python -m venv --without-pip /opt/semblance \
  && pip --python /opt/semblance/bin/python install ".[otel]" \
@@ -45,7 +48,7 @@ RUN apt-get update \
 FROM base-gpu AS build-gpu
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
-COPY --from=build /src ./
+COPY --from=source /src ./
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3 -m venv /opt/semblance \
  && pip install ".[otel]" \

@@ -80,6 +80,5 @@ user=$(says '{{.OCIv1.Config.User}}')
 mkdir "$work/data"
 chmod 700 "$work/data"
 chown "$user:" "$work/data" 2>/dev/null || chown "$user:$user" "$work/data"
-[ "$stage" != serve-gpu ] || echo SEMBLANCE_PROVIDER=cpu >>"$work/env" # no GPU is asked for here
 unshare --mount --net --pid --fork --kill-child "$root/deploy/prove_running.sh" \
   "$folder" "$work" "$user"

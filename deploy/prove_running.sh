@@ -21,9 +21,8 @@ mount --types tmpfs tmpfs "$folder/tmp"
 mount --options remount,bind,ro "$folder"
 
 # As the container's user, with the container's environment and no more.
-enter=(env --ignore-environment "${variables[@]}" setpriv --no-new-privs
-  chroot --userspec="$user:$group" "$folder")
-inside() { "${enter[@]}" "$@"; }
+enter=(setpriv --no-new-privs chroot --userspec="$user:$group" "$folder")
+inside() { env --ignore-environment "${variables[@]}" "${enter[@]}" "$@"; }
 ask() { # a request by the image's own Python: PATH [KEY [JSON]]
   inside python -c '
 import sys, urllib.error, urllib.request
@@ -43,9 +42,16 @@ scopes=()
 key=$(inside "${command[0]}" keys add proof "${scopes[@]}" 2>/dev/null)
 [[ $key == sem-* ]] || fail "no key was made: $key"
 held "a key is made inside, and stored in /data"
+if [[ " ${variables[*]} " == *" SEMBLANCE_PROVIDER=cuda "* ]]; then
+  # No GPU is asked for here: it must say so and not fall back, and serve on the CPU when told to.
+  inside "${command[@]}" >"$work/log" 2>&1 && fail "it started without a GPU"
+  grep -q "CUDA" "$work/log" || fail "it does not say that CUDA is missing"
+  held "without a GPU it refuses to start: $(tail -n 1 "$work/log" | cut -c 1-100)"
+  variables+=(SEMBLANCE_PROVIDER=cpu)
+fi
 
 began=$(date +%s%3N)
-"${enter[@]}" "${command[@]}" 2>"$work/log" &
+env --ignore-environment "${variables[@]}" "${enter[@]}" "${command[@]}" 2>"$work/log" &
 process=$!
 until inside "${health[@]}" 2>/dev/null; do
   kill -0 "$process" 2>/dev/null || fail "it ended by itself"
