@@ -69,7 +69,17 @@ folder=$(image mount "$running")
 echo "its biggest parts:"
 for part in / /usr /opt/semblance/lib/python3*/site-packages; do
   (cd "$folder" && du --human-readable --max-depth 1 --threshold 4M .$part)
-done | sed 's#\t\./*#\t/#' | sort --human-numeric-sort --reverse --unique | head -n 24
+done | sed 's#\t\./*#\t/#' | sort --human-numeric-sort --reverse | awk '!seen[$2]++' | head -n 24
+
+if [ "$stage" = train ]; then # it serves nothing
+  step "run: torch"
+  image run --isolation chroot "$running" -- python -c '
+import os, torch
+assert os.getuid() == 10001
+print("held: torch", torch.__version__, "is there, and the user is not root")'
+  image run --isolation chroot "$running" -- semblance models list
+  exit
+fi
 
 # What the image itself says of how it runs.
 says() { image inspect --format "$1" "$running"; }
