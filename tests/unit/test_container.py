@@ -54,6 +54,16 @@ def test_compose_publishes_on_loopback_only_and_redis_not_at_all() -> None:
     }  # fmt: skip
 
 
+def test_redis_is_bounded_and_the_same_in_both() -> None:
+    ours, (pod,) = COMPOSE["services"]["redis"], PODS["redis"]["containers"]
+    assert pod["args"] == ours["command"] and pod["image"] == ours["image"]
+    told = dict(zip(ours["command"][1::2], ours["command"][2::2], strict=True))
+    assert told["--maxmemory-policy"] == "allkeys-lru"
+    megabytes = [int(told["--maxmemory"].removesuffix("mb")), int(ours["mem_limit"][:-1])]
+    assert megabytes[0] < megabytes[1]
+    assert pod["resources"]["limits"]["memory"] == f"{megabytes[1]}Mi"
+
+
 @pytest.mark.parametrize("name", PODS)
 def test_pods_are_contained(name: str) -> None:
     pod = PODS[name]
