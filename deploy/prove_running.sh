@@ -37,11 +37,10 @@ except urllib.error.HTTPError as error:
 
 echo
 echo "== run: ${command[*]}"
-scopes=()
-[[ $(inside "${command[0]}" keys add --help) != *--scope* ]] || scopes=(--scope admin)
-key=$(inside "${command[0]}" keys add proof "${scopes[@]}" 2>/dev/null)
-[[ $key == sem-* ]] || fail "no key was made: $key"
-held "a key is made inside, and stored in /data"
+key=$(inside "${command[0]}" keys add proof 2>/dev/null)
+watcher=$(inside "${command[0]}" keys add prometheus --scope metrics 2>/dev/null)
+[[ "$key $watcher" == "sem-"*" sem-"* ]] || fail "no keys were made: $key $watcher"
+held "keys are made inside, and stored in /data"
 if [[ " ${variables[*]} " == *" SEMBLANCE_PROVIDER=cuda "* ]]; then
   # No GPU is asked for here: it must say so and not fall back, and serve on the CPU when told to.
   inside "${command[@]}" >"$work/log" 2>&1 && fail "it started without a GPU"
@@ -69,8 +68,9 @@ print(len(row), round(sum(x * x for x in row), 4))' "$reply")
 held "a text with a key is embedded: 384 numbers of length 1"
 [ "$(ask /v1/models)" = 401 ] || fail "a call without a key is answered"
 held "a call without a key is refused"
-[[ $(ask /metrics "$key") == *semblance_stage_seconds_count* ]] || fail "no series at /metrics"
-held "/metrics shows the series"
+[ "$(ask /metrics "$key")" = 403 ] || fail "/metrics is shown to a key of other scopes"
+[[ $(ask /metrics "$watcher") == *semblance_stage_seconds_count* ]] || fail "no series at /metrics"
+held "/metrics shows the series to a key of scope metrics only"
 
 status=$(cat "$folder/proc/$process/status")
 [ "$(awk '/^Uid/ { print $2, $3, $4, $5 }' <<<"$status")" = "$user $user $user $user" ] || fail "user"

@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from service.key_file import add_key
 from tests.expressions import ALERTS, DEPLOY, SHOWN, WATCHED
 from tests.server import Server
 
@@ -56,8 +56,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
     """Run a service with a key, some calls, and a Prometheus that scrapes it every second."""
     folder = tmp_path_factory.mktemp("observed")
     keys = folder / "keys.json"
-    (folder / "metrics_key").write_text(made_key(keys, "prometheus", "metrics") + "\n")
-    key = made_key(keys, "caller", "admin")
+    (folder / "metrics_key").write_text(add_key(keys, "prometheus", scopes=("metrics",)) + "\n")
+    key = add_key(keys, "caller")  # of the usual scopes, which are not for /metrics
     with Server(folder / "galleries", "--keys-file", str(keys)) as server:
         config = yaml.safe_load((DEPLOY / "prometheus.yml").read_text("utf-8"))
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
@@ -81,15 +81,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
                 yield client
             finally:
                 process.terminate()
-
-
-def made_key(file: Path, name: str, scope: str) -> str:
-    """Make a key as an operator does."""
-    command = [sys.executable, "-m", "service", "keys", "add"]
-    told = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
-    scopes = ["--scope", scope] if "--scope" in told else []  # else any key is for everything
-    command += [name, "--file", str(file), *scopes]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def call_often(url: str, key: str, client: httpx.Client) -> None:
