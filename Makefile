@@ -31,6 +31,10 @@ check: setup-dev
 bench: setup
 	$(BIN)/python -m tests.bench $(BENCHMARKS)
 
+## container: build the image without Docker, start it, say what held (as root; buildah, debootstrap)
+container:
+	@deploy/prove_container.sh
+
 ## setup: make .venv with the service in it
 setup: $(VENV)/.serve
 ## setup-dev: what testing, training and importing encoders needs, torch among it
@@ -68,4 +72,4 @@ clean:
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST)) | sed 's/^\([a-z-]*\):/  make \1\t/' | expand -t 22
 
-.PHONY: run test check bench setup setup-dev format clean help
+.PHONY: run test check bench container setup setup-dev format clean help

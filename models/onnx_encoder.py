@@ -1,6 +1,7 @@
 """A bundle, opened: items to features to unit rows. The only door to ONNX Runtime."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from models.manifest import Manifest
 from models.modality import Array, Features, Item, Modality, Role, open_modality
 
 OUTPUT_NAME = "embedding"
+CGROUP = Path("/sys/fs/cgroup")
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 # What the runtime raises for a graph that it cannot read, or reads and will not run.
@@ -144,15 +146,24 @@ class OnnxEncoder:
         return np.asarray(rows, np.float32)
 
 
-def cores() -> int:
+def cores(cgroup: Path = CGROUP) -> int:
     """Count the cores this process may use: its affinity, bounded by the container's quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        share = int(quota) // int(period)
-    except (OSError, ValueError):  # no cgroup v2, or "max": no quota
-        return allowed or 1
-    return max(1, min(allowed or 1, share))
+    # Rounded down: a thread more than the quota stalls all of them at the end of each period.
+    return max(1, min(allowed or 1, int(_quota(cgroup))))
+
+
+def _quota(cgroup: Path) -> float:
+    """Read how many cores a container may fill: from cgroup v2, else v1, else any number."""
+    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            words = " ".join((cgroup / file).read_text(encoding="ascii") for file in files)
+            quota, period = map(int, words.split())
+        except (OSError, ValueError):  # another version, or "max": no quota
+            continue
+        if quota > 0 and period > 0:  # v1 says -1 where there is none
+            return quota / period
+    return sys.maxsize
 
 
 def _provider(asked: Literal["auto", "cpu", "cuda"]) -> str:
