@@ -36,7 +36,7 @@ PLANTED = [
     ("index-alone", "index.store", "import tokenizers"),
     ("below-the-service", "models.bundle", "import httpx"),
     ("below-the-service", "models.training.texts", "import httpx"),
-    ("below-the-service", "index.galleries", "import uvicorn"),
+    ("below-the-service", "index.galleries", "import httpx"),
     ("web-at-the-edge", "service.searcher", "from fastapi import HTTPException"),
     ("web-at-the-edge", "service.assembly", "from starlette.types import ASGIApp"),
     ("edge-apart", "service.numbers", "from service.replies import Json"),
