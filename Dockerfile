@@ -31,10 +31,10 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     pip --python /opt/semblance/bin/python install torch==2.13.0 \
  && pip --python /opt/semblance/bin/python install ".[train]" \
  && useradd --system --uid 10001 semblance \
- && install --directory --owner semblance /work
+ && install --directory --owner semblance /bundles
 USER 10001
-WORKDIR /work
-ENV HOME=/work
+WORKDIR /bundles
+ENV HOME=/bundles
 ENTRYPOINT ["semblance"]
 
 FROM ${CUDA_BASE} AS base-gpu

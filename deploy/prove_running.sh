@@ -45,7 +45,7 @@ if [[ " ${variables[*]} " == *" SEMBLANCE_PROVIDER=cuda "* ]]; then
   # No GPU is asked for here: it must say so and not fall back, and serve on the CPU when told to.
   inside "${command[@]}" >"$work/log" 2>&1 && fail "it started without a GPU"
   grep -q CUDA "$work/log" || fail "it does not say that CUDA is missing"
-  held "without a GPU it refuses to start: $(tail -n 1 "$work/log" | cut -c 1-100)"
+  held "without a GPU it refuses to start: $(tail -n 1 "$work/log" | sed "s#.*model.onnx: ##")"
   variables+=(SEMBLANCE_PROVIDER=cpu)
 fi
 
