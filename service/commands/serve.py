@@ -47,13 +47,14 @@ def command(**given: Any) -> None:
     # After the settings, so that a typo is told at once and not after the libraries are loaded.
     from index.errors import GalleryError  # noqa: PLC0415
     from models.errors import BundleError  # noqa: PLC0415
-    from service import logs  # noqa: PLC0415
+    from service import heap, logs  # noqa: PLC0415
     from service.assembly import assemble  # noqa: PLC0415
     from service.descriptors import raise_limit  # noqa: PLC0415
     from service.errors import ServiceError  # noqa: PLC0415
     from service.keys import KeysInvalid  # noqa: PLC0415
 
     logs.install(settings.log_level)
+    heap.keep_little()
     raise_limit(settings)
     try:
         listener = listen(settings)
