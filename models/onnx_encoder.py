@@ -185,6 +185,9 @@ def _session(path: Path, threads: int, provider: str) -> Any:
     # as there are lengths. The arena stays: without it each pass maps its memory anew (1.5 times
     # slower); `_run_options` makes it give back what it grew by.
     options.enable_mem_pattern = False
+    # Threads that wait for each other's part of an operator spin, and two passes at once spin on
+    # each other's cores. Ten microseconds are enough for a pass alone, which keeps its speed.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "10")
     try:
         session = ort.InferenceSession(str(path), options, providers=[provider])
     except GRAPH_ERRORS as error:

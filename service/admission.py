@@ -9,6 +9,7 @@ from service.errors import DeadlineExceeded, Overloaded, OverShare
 
 MEMORY = 0.9  # of what earlier passes weigh beside the newest
 ITEM_MEMORY = 0.99
+SLOWER_MAX = 4.0  # than was believed: as much as one pass can show
 
 
 @dataclass(slots=True)
@@ -129,10 +130,21 @@ class Admission:
         """Give back all that a call still holds."""
         self._add(place, -place.cost)
 
-    def passed(self, cost: int, seconds: float) -> None:
-        """Learn from a forward pass behind which others waited: it shows how a queue drains."""
-        self._passed_cost = MEMORY * self._passed_cost + cost
-        self._passed_seconds = MEMORY * self._passed_seconds + seconds
+    def passed(self, cost: int, seconds: float, *, others_wait: bool) -> None:
+        """Learn from a forward pass how fast a queue drains.
+
+        A pass behind which nothing waits shows that only if it was faster than was believed: an
+        item alone is embedded at a lower rate. One that was held up does not count in full, for
+        what is believed too low refuses the work that would show better.
+
+        Args:
+            seconds: since the pass began, or the one before it ended, whichever is later.
+        """
+        believed = cost / self.rate
+        if others_wait or seconds < believed:
+            self._passed_cost = MEMORY * self._passed_cost + cost
+            seconds = min(seconds, SLOWER_MAX * believed)
+            self._passed_seconds = MEMORY * self._passed_seconds + seconds
 
     def _mine(self, caller: str, *, bulk: bool) -> int:
         return self._held[caller, False] + bulk * self._held[caller, True]

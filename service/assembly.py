@@ -1,5 +1,6 @@
 """Settings to parts: the only file that names concrete classes."""
 
+from contextlib import ExitStack
 from functools import partial
 
 from index.galleries import Galleries
@@ -55,7 +56,8 @@ def open_lane(name: str, *, settings: Settings, metrics: Metrics) -> Lane:
     encoder = OnnxEncoder.open(folders[name], threads=settings.threads, provider=settings.provider)
     check_folder(folders[name], encoder.name)
     rate = measured_rate(encoder, settings.batch_items_max)
-    return Lane(encoder, metrics, settings, rate=rate, decoders=cores())
+    passes = settings.passes_at_once or (1 if encoder.provider == "cuda" else min(2, cores()))
+    return Lane(encoder, metrics, settings, rate=rate, decoders=cores(), passes=passes)
 
 
 def open_redis(settings: Settings, metrics: Metrics) -> RedisDoor | None:
@@ -121,7 +123,12 @@ def assemble(settings: Settings) -> Parts:
     # Today's backends look at every row: none waits to be indexed.
     metrics.galleries(lambda: [GalleryRows(name, rows, 0) for name, rows in galleries.counts()])
     opener = partial(open_lane, settings=settings, metrics=metrics)
-    shelf = Shelf(opener, metrics, idle_seconds=settings.model_idle_seconds)
+    shelf = Shelf(
+        opener,
+        metrics,
+        idle_seconds=settings.model_idle_seconds,
+        finish_seconds=settings.request_seconds_max,
+    )
 
     async def leave() -> None:
         if recall is not None:
@@ -131,10 +138,11 @@ def assemble(settings: Settings) -> Parts:
             await redis.close()
 
     def close() -> None:
-        shelf.close()
-        galleries.close()
-        if traces is not None:
-            traces.close()
+        with ExitStack() as each:  # in the opposite order; one that fails does not keep the others
+            if traces is not None:
+                each.callback(traces.close)
+            each.callback(galleries.close)
+            each.callback(shelf.close)
 
     try:
         for name in wanted_bundles(settings):

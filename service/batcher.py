@@ -5,14 +5,14 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Generic, TypeVar
 
 W = TypeVar("W")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ticket(Generic[W]):
     """One waiting item.
 
@@ -21,7 +21,7 @@ class Ticket(Generic[W]):
         order: its place in the order of arrival.
         work: what the caller wants back when the ticket is taken.
         deadline: after which its embedding is of no use.
-        rank: when its turn comes: the lower, the earlier.
+        rank: when its turn comes: the lower, the earlier; bulk comes later than it arrived.
         bulk: whether it waits behind interactive items.
     """
 
@@ -67,8 +67,7 @@ class _Waiting(Generic[W]):
 
     def position(self, ticket: Ticket[W]) -> int | None:
         at = bisect_left(self.by_length, ticket.key, key=_KEY)
-        found = at < len(self.by_length) and self.by_length[at].order == ticket.order
-        return at if found else None
+        return at if at < len(self.by_length) and self.by_length[at] is ticket else None
 
     def cut(self, low: int, high: int) -> list[Ticket[W]]:
         gone = self.by_length[low:high]
@@ -80,25 +79,30 @@ class _Waiting(Generic[W]):
         if len(tickets) <= FEW:
             places = (self.position(ticket) for ticket in tickets)
             return [one for at in places if at is not None for one in self.cut(at, at + 1)]
-        orders = {ticket.order for ticket in tickets}
-        gone = [ticket for ticket in self.by_length if ticket.order in orders]
-        self.by_length = [ticket for ticket in self.by_length if ticket.order not in orders]
+        wanted = set(tickets)
+        gone = [ticket for ticket in self.by_length if ticket in wanted]
+        self.by_length = [ticket for ticket in self.by_length if ticket not in wanted]
         self._leave(gone)
         return gone
 
     def _leave(self, gone: list[Ticket[W]]) -> None:
-        self._left.update(ticket.order for ticket in gone)
         self.cost -= sum(ticket.cost for ticket in gone)
+        if self.by_length:
+            self._left.update(ticket.order for ticket in gone)
+        else:  # what has left is not kept
+            self._by_age.clear()
+            self._left.clear()
 
 
 class Batcher(Generic[W]):
     """Batches of items of similar length; nothing is passed over for ever, nothing leaves late.
 
-    What waits is interactive or bulk, and a batch is of one kind. Interactive goes first, but a
-    bulk item goes before all that arrived ``bulk_handicap`` after it (ageing). Within its kind what
-    waits is cut into batches by length, from the longest downwards, and the batch that holds the
-    item whose turn it is goes. A batch ends where it is full, or where padding the shorter ones
-    would cost more than a pass of their own. What cannot be done by its deadline leaves as late.
+    What waits is interactive or bulk, and a batch is of one kind. Interactive goes first; but where
+    bulk has waited ``bulk_handicap`` longer one batch of it goes before them, and another after
+    that time again: it is never starved, and never in the way for long. Within its kind what waits
+    is cut into batches by length, from the longest downwards, and the batch that holds the item
+    whose turn it is goes. A batch ends where it is full, or where padding the shorter ones would
+    cost more than a pass of their own. What cannot be done by its deadline leaves as late.
 
     Args:
         items_max: items of one batch.
@@ -116,6 +120,7 @@ class Batcher(Generic[W]):
         self._bulk_handicap = bulk_handicap
         self._interactive: _Waiting[W] = _Waiting()
         self._bulk: _Waiting[W] = _Waiting()
+        self._bulk_turn = -math.inf  # bulk goes before interactive items that arrived after it
         self._deadlines: list[tuple[float, int, Ticket[W]]] = []
         self._orders = 0
 
@@ -156,6 +161,7 @@ class Batcher(Generic[W]):
         if deadline < math.inf:
             for ticket in tickets:
                 heappush(self._deadlines, (deadline, ticket.order, ticket))
+        self._forget()
         return tickets
 
     def cancel(self, tickets: Iterable[Ticket[W]]) -> list[Ticket[W]]:
@@ -172,12 +178,28 @@ class Batcher(Generic[W]):
             late.append(heappop(self._deadlines)[2])
         return self.cancel(late)
 
+    def drain(self) -> list[Ticket[W]]:
+        """Give up all that waits."""
+        every = self._interactive.by_length + self._bulk.by_length
+        self._interactive, self._bulk, self._deadlines = _Waiting(), _Waiting(), []
+        return every
+
     def take(self) -> list[Ticket[W]]:
         """Take the next batch, shortest first; empty when nothing waits."""
         interactive, bulk = self._interactive.oldest(), self._bulk.oldest()
-        if bulk is not None and (interactive is None or bulk.rank < interactive.rank):
-            return self._cut(self._bulk, bulk)
-        return [] if interactive is None else self._cut(self._interactive, interactive)
+        if interactive is None:
+            return [] if bulk is None else self._cut(self._bulk, bulk)
+        if bulk is None or max(bulk.rank, self._bulk_turn) >= interactive.rank:
+            return self._cut(self._interactive, interactive)
+        self._bulk_turn = interactive.rank + self._bulk_handicap
+        return self._cut(self._bulk, bulk)
+
+    def _forget(self) -> None:
+        """Keep no more deadlines of what has left than there are of what waits."""
+        if len(self._deadlines) > 2 * len(self) + FEW:
+            waiting = self._interactive.by_length + self._bulk.by_length
+            self._deadlines = [(t.deadline, t.order, t) for t in waiting if t.deadline < math.inf]
+            heapify(self._deadlines)
 
     def _cut(self, waiting: _Waiting[W], first: Ticket[W]) -> list[Ticket[W]]:
         at = waiting.position(first)
@@ -192,7 +214,9 @@ class Batcher(Generic[W]):
             if waiting.by_length[high].cost > longest:
                 break
             high += 1
-        return waiting.cut(low, high)
+        batch = waiting.cut(low, high)
+        self._forget()
+        return batch
 
     def _start(self, by_length: list[Ticket[W]], high: int) -> int:
         """Find where the batch that ends before position `high` begins."""

@@ -19,7 +19,7 @@ from service.errors import ServiceError
 log = logging.getLogger("semblance.lane")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
     """One item's embedding: its unit row ``(dim,)``, its cost, and whether it was cut short."""
 
@@ -31,7 +31,7 @@ class Embedded:
 Outcome = Embedded | InputError | ServiceError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Work:
     """One ticket's way back: whose it is, which position, and what to embed."""
 
@@ -40,7 +40,7 @@ class Work:
     features: Features
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """What one caller waits for: an outcome an item, and when each stage was reached.
 
@@ -48,6 +48,7 @@ class Call:
         outcomes: one an item; None where there is none yet.
         place: what the call holds of the queue.
         left: outcomes that are still missing.
+        decoded: how many of its items were looked at, which cost so much together.
         gone: whether the caller has left; what waits is dropped then.
     """
 
@@ -58,6 +59,8 @@ class Call:
     done: asyncio.Future[None]
     left: int
     gone: bool = False
+    decoded: int = 0
+    cost: int = 0
     failure: ServiceError | None = None
     tickets: list[Ticket[Work]] = field(default_factory=list)
     started_at: float = field(default_factory=monotonic)

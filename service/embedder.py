@@ -11,6 +11,7 @@ from models.modality import Item, Role
 from service.asking import Asking
 from service.cache_keys import Form
 from service.call import Embedded, Outcome
+from service.errors import DeadlineExceeded, LaneDead
 from service.recall import Recall
 from service.shelf import Model, Shelf
 
@@ -113,6 +114,8 @@ class Embedder:
         outcomes = await self.outcomes(model, items, asking, role=role, truncate=truncate)
         embedded: list[Embedded] = []
         for place, outcome in zip(places, outcomes, strict=True):
+            if isinstance(outcome, LaneDead | DeadlineExceeded):
+                raise outcome  # no item is at fault
             if not isinstance(outcome, Embedded):
                 raise ItemFailed(place, outcome)
             embedded.append(outcome)

@@ -119,6 +119,9 @@ class Settings(BaseSettings):
         0, ge=0, description="Requests at once of a key that states no other; 0 = any number."
     )
 
+    passes_at_once: int = Field(
+        0, ge=0, le=64, description="Forward passes at once; 0 = two on a CPU, one on a GPU."
+    )
     batch_items_max: int = Field(32, ge=1, description="Items of one forward pass.")
     batch_cost_max: int = Field(
         8192, ge=1, description="Padded cost (tokens) of one forward pass; one item always fits."

@@ -78,8 +78,8 @@ class SharedAllowance:
         asked = (bounds.interval_us, bounds.per_minute, bounds.at_once, self._lease_us, place)
         try:
             over, wait_us = await self._eval(_TAKE, [minute, places], asked)
-        except RedisAway:
-            return lambda: self._local.end(key)
+        except RedisAway:  # it may have been heard all the same: the place is given back later
+            over, wait_us = 0, 0
         except BaseException:
             self._local.end(key)
             raise

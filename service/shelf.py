@@ -4,18 +4,22 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import monotonic
 
+from anyio import CancelScope
 from anyio.to_thread import run_sync
 
 from index.errors import SpaceMismatch
+from models.errors import BundleError
 from models.manifest import Manifest
-from service.errors import ModelUnknown
+from service.errors import LaneDead, ModelUnknown
 from service.lane import Lane
 from service.metrics import Metrics
 
 log = logging.getLogger("semblance.shelf")
+REOPEN_SECONDS = 5.0  # after which a bundle that could not be opened is tried again
 LOOKS_PER_IDLE = 4  # how often, in the time after which it sleeps, an encoder is looked at
 
 
@@ -31,6 +35,7 @@ class Model:
     manifest: Manifest
     lane: Lane | None
     used_at: float = field(default_factory=monotonic)
+    asleep_until: float = 0.0  # it could not be opened, and is left alone for a moment
 
     @classmethod
     def of(cls, lane: Lane) -> "Model":
@@ -55,16 +60,24 @@ class Shelf:
             `BundleError`, or `ModelUnknown` where there is no such bundle.
         idle_seconds: an encoder unused for so long is put out of memory until it is asked for
             again; 0 keeps it.
+        finish_seconds: that a lane gets to finish what waits for it when it is put away.
     """
 
     def __init__(
-        self, open_lane: Callable[[str], Lane], metrics: Metrics, *, idle_seconds: float = 0
+        self,
+        open_lane: Callable[[str], Lane],
+        metrics: Metrics,
+        *,
+        idle_seconds: float = 0,
+        finish_seconds: float = 300,
     ) -> None:
         self._open_lane = open_lane
         self._metrics = metrics
         self._idle_seconds = idle_seconds
         self._models: dict[str, Model] = {}
+        self._finish_seconds = finish_seconds
         self._loading: dict[str, asyncio.Lock] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
 
     @property
     def models(self) -> Mapping[str, Model]:
@@ -75,7 +88,7 @@ class Shelf:
         """Take a lane that runs already."""
         model = Model.of(lane)
         self._models[model.name] = model
-        self._metrics.model(model.name, loaded=True)
+        self._show(model.name)
         return model
 
     def model(self, name: str) -> Model:
@@ -114,24 +127,11 @@ class Shelf:
 
         Raises:
             ModelUnknown: it was unloaded, or changed for another, since it was looked up.
-            BundleError: it slept, and its bundle cannot be opened any more.
+            LaneDead: it slept, and its bundle cannot be opened any more.
         """
-        standing = self.model(model.name)
-        if standing.space != model.space:
-            raise ModelUnknown(
-                f"model {model.name!r} was changed for one of another space meanwhile: ask again"
-            )
-        return await self._awake(standing)
-
-    async def _awake(self, model: Model) -> Lane:
-        model.used_at = monotonic()
-        if model.lane is not None:
-            return model.lane
-        async with self._lock(model.name):
-            if model.lane is None:
-                model.lane = await run_sync(self._open_lane, model.name)
-                self._metrics.model(model.name, loaded=True)
-            return model.lane
+        standing = self._standing(model)
+        standing.used_at = monotonic()
+        return standing.lane or await self._wake(standing)
 
     async def load(self, name: str) -> Model:
         """Load a bundle of the folder; one that is loaded is opened anew, and changed over.
@@ -141,52 +141,103 @@ class Shelf:
             BundleError: it cannot be served.
         """
         async with self._lock(name):
+            with CancelScope(shield=True):  # what is opened is put on the shelf, or never closed
+                lane = await run_sync(self._open_lane, name)
             standing = self._models.get(name)
-            model = self.add(await run_sync(self._open_lane, name))
-            log.info("loaded encoder %s", name)
-        if standing is not None and standing.lane is not None:
-            await run_sync(_end, standing)
+            model = self.add(lane)
+        if standing is not None:
+            self._retire(standing)
+        log.info("loaded encoder %s", name)
         return model
 
     async def unload(self, name: str) -> None:
-        """Take a model off the shelf; what waits for it is finished.
+        """Take a model off the shelf, and wait until what waits for it is finished.
 
         Raises:
             ModelUnknown: it is not loaded.
         """
         async with self._lock(name):
-            model = self.model(name)
-            del self._models[name]
-            self._metrics.model(name, loaded=False)
-        await run_sync(_end, model)
+            retiring = self._retire(self._models.pop(self.model(name).name))
         log.info("unloaded encoder %s", name)
+        if retiring is not None:
+            await asyncio.shield(retiring)
 
     async def watch(self) -> None:
         """Put to sleep what nobody uses, for as long as the service runs."""
         while self._idle_seconds:
             await asyncio.sleep(self._idle_seconds / LOOKS_PER_IDLE)
             for model in list(self._models.values()):
-                if monotonic() - model.used_at < self._idle_seconds or model.lane is None:
-                    continue
-                if model.lane.idle:
-                    self._metrics.model(model.name, loaded=False)
-                    await run_sync(_end, model)
+                unused = monotonic() - model.used_at >= self._idle_seconds
+                if unused and model.lane is not None and model.lane.idle:
+                    self._retire(model)
                     log.info("encoder %s sleeps until it is asked for", model.name)
 
     def close(self, wait_seconds: float = 10.0) -> None:
         """End every lane."""
-        for model in self._models.values():
-            if model.lane is not None:
-                model.lane.close(wait_seconds)
+        with ExitStack() as each:  # one that fails to end does not keep the others
+            for model in self._models.values():
+                if model.lane is not None:
+                    each.callback(model.lane.close, wait_seconds)
+
+    def _standing(self, model: Model) -> Model:
+        """Find what stands in a model's place now, if it makes rows of the same space."""
+        standing = self.model(model.name)
+        if standing.space != model.space:
+            raise ModelUnknown(
+                f"model {model.name!r} was changed for one of another space meanwhile: ask again"
+            )
+        return standing
+
+    async def _wake(self, model: Model) -> Lane:
+        async with self._lock(model.name):
+            standing = self._standing(model)  # it may have been changed, or woken, meanwhile
+            if standing.lane is not None:
+                return standing.lane
+            with CancelScope(shield=True):
+                lane = standing.lane = await self._reopened(standing)
+            self._show(standing.name)
+            return lane
+
+    async def _reopened(self, model: Model) -> Lane:
+        if monotonic() < model.asleep_until:
+            raise LaneDead(f"encoder {model.name!r} sleeps, and could not be opened a moment ago")
+        try:
+            lane = await run_sync(self._open_lane, model.name)
+        except (BundleError, ModelUnknown) as error:
+            log.exception("encoder %s sleeps, and cannot be opened any more", model.name)
+            model.asleep_until = monotonic() + REOPEN_SECONDS
+            raise LaneDead(
+                f"encoder {model.name!r} sleeps, and its bundle cannot be opened any more"
+            ) from error
+        if (lane.encoder.space, lane.encoder.dim) != (model.space, model.dim):
+            await run_sync(lane.close)
+            raise LaneDead(
+                f"the bundle of encoder {model.name!r} was changed for one of another space while "
+                f"it slept: load it (POST /v1/models/{model.name}/load)"
+            )
+        return lane
+
+    def _retire(self, model: Model) -> "asyncio.Task[None] | None":
+        """End a model's lane behind the callers' backs, when what waits for it is finished."""
+        lane, model.lane = model.lane, None
+        self._show(model.name)
+        if lane is None:
+            return None
+        task = asyncio.create_task(run_sync(_end, lane, self._finish_seconds))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+        return task
+
+    def _show(self, name: str) -> None:
+        model = self._models.get(name)
+        self._metrics.model(name, loaded=model is not None and model.lane is not None)
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._loading.setdefault(name, asyncio.Lock())
 
 
-def _end(model: Model) -> None:
-    """End a model's lane, and let its memory go."""
-    lane, model.lane = model.lane, None
-    if lane is not None:
-        lane.close()
+def _end(lane: Lane, seconds: float) -> None:
+    """End a lane, and let its memory go."""
+    lane.close(seconds)
     del lane
     gc.collect()  # the session's memory is freed with its last reference, cycles included

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +29,8 @@ class FakeEncoder:
     """Embeds a text to a row that depends on it alone; a word costs one.
 
     Texts holding "poison" fail the forward pass, "nan" gives a row that is not finite, and "deadly"
-    ends the thread that runs it; "undecodable" breaks the decoder. ``fails`` makes every pass fail,
+    ends the thread that runs it; "undecodable" breaks the decoder, and
+    "panic" its thread. ``fails`` makes every pass fail,
     ``gate`` holds every forward pass back while it is cleared.
     """
 
@@ -43,6 +45,7 @@ class FakeEncoder:
         self.gate.set()
         self.inside = False
         self.fails = False
+        self.decode_seconds = 0.0
         self.manifest = Manifest(
             name=name,
             version="1",
@@ -64,6 +67,10 @@ class FakeEncoder:
             raise ModalityUnsupported(f"not {item.modality}")
         text = item.content if isinstance(item.content, str) else repr(item.content)
         words = text.split()
+        if self.decode_seconds:
+            time.sleep(self.decode_seconds)
+        if words == ["panic"]:
+            raise SystemExit
         if words == ["undecodable"]:
             raise Poisoned
         if not words:

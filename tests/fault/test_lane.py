@@ -1,7 +1,9 @@
 """A failing item fails alone; a dead thread is replaced; a full queue says when to come back."""
 
 import asyncio
+import gc
 import math
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -55,11 +57,11 @@ async def until(true: Callable[[], bool]) -> None:
 
 def holding(lane: Lane, encoder: FakeEncoder) -> Callable[[], bool]:
     """Tell whether a runner is inside a forward pass that the gate holds back."""
-    return lambda: encoder.inside and not len(lane._batcher)
+    return lambda: encoder.inside and not len(lane._runners._batcher)
 
 
 def waiting(lane: Lane, items: int) -> Callable[[], bool]:
-    return lambda: len(lane._batcher) == items
+    return lambda: len(lane._runners._batcher) == items
 
 
 @pytest.mark.parametrize("position", range(8))
@@ -118,7 +120,7 @@ def test_a_dead_thread_fails_its_waiters_and_is_replaced() -> None:
             assert isinstance(call.outcomes[0], LaneDead)
             call = await asyncio.wait_for(behind, 5)
             assert all(isinstance(outcome, Embedded) for outcome in call.outcomes)
-        await until(lambda: len(lane._running) == 2)
+        await until(lambda: len(lane._runners._threads) == 2)
         call = await embed(lane, "afterwards")
         assert isinstance(call.outcomes[0], Embedded)
 
@@ -126,34 +128,124 @@ def test_a_dead_thread_fails_its_waiters_and_is_replaced() -> None:
         asyncio.run(scene(lane))
 
 
-def test_death_while_nobody_waits_for_a_batch_fails_the_queue_and_not_the_lane(
+def test_a_runner_that_dies_of_the_queue_fails_what_waits_and_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def scene(lane: Lane) -> None:
         def broken() -> list[Any]:
             raise SystemExit
 
-        monkeypatch.setattr(lane._batcher, "take", broken)
-        call = await asyncio.wait_for(embed(lane, "lost"), 5)
-        assert isinstance(call.outcomes[0], LaneDead)
+        with monkeypatch.context() as patched:
+            patched.setattr(lane._runners._batcher, "take", broken)
+            call = await asyncio.wait_for(embed(lane, "lost"), 5)
+            assert isinstance(call.outcomes[0], LaneDead)
         call = await asyncio.wait_for(embed(lane, "found"), 5)
         assert isinstance(call.outcomes[0], Embedded)
 
     with lane_of(FakeEncoder()) as lane:
-        monkeypatch.setattr(lane, "_fail_queued", unpatched(lane, monkeypatch))
         asyncio.run(scene(lane))
 
 
-def unpatched(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let the lane empty its queue, whose `take` a test has broken."""
-    batcher, fail = lane._batcher, lane._fail_queued
-    take = batcher.take
+@pytest.mark.parametrize("place", ["batch", "queue", "dropped"])
+def test_a_runner_that_dies_of_the_series_leaves_nobody_without_an_answer(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever raises where nothing should: every caller is answered, and the lane goes on."""
 
-    def healed() -> None:
-        monkeypatch.setattr(batcher, "take", take)
-        fail()
+    async def scene(lane: Lane) -> None:
+        def broken(*_: Any, **__: Any) -> None:
+            monkeypatch.undo()
+            raise SystemExit
 
-    return healed
+        monkeypatch.setattr(lane._metrics, place, broken)
+        calls = [embed(lane, f"text {n}") for n in range(4)]
+        for call in await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5):
+            assert isinstance(call, Call | EncodeFailed)
+        call = await asyncio.wait_for(embed(lane, "afterwards"), 5)
+        assert isinstance(call.outcomes[0], Embedded)
+
+    with lane_of(FakeEncoder()) as lane:
+        asyncio.run(scene(lane))
+
+
+def test_a_decoder_that_breaks_down_ends_its_call_and_no_other() -> None:
+    async def scene(lane: Lane) -> None:
+        with pytest.raises(EncodeFailed):
+            await asyncio.wait_for(embed(lane, "a", "panic"), 5)
+        call = await asyncio.wait_for(embed(lane, "afterwards"), 5)
+        assert isinstance(call.outcomes[0], Embedded)
+        assert lane.idle
+
+    with lane_of(FakeEncoder()) as lane:
+        asyncio.run(scene(lane))
+
+
+def test_a_thread_that_cannot_be_started_is_started_when_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none_left)
+        lane = Lane(FakeEncoder(), Metrics(), Settings())
+        assert not lane.alive
+
+    async def scene() -> None:
+        call = await asyncio.wait_for(embed(lane, "now there is"), 5)
+        assert isinstance(call.outcomes[0], Embedded)
+
+    asyncio.run(scene())
+    lane.close()
+
+
+def test_callers_who_leave_beside_others_take_only_themselves_along() -> None:
+    """Two calls of the same size, both half embedded, in one batch with one who has gone."""
+    encoder = FakeEncoder()
+
+    async def scene(lane: Lane) -> None:
+        encoder.gate.clear()
+        held = embed(lane, "holds the session")
+        await until(holding(lane, encoder))
+        calls = [embed(lane, "one", "two words", f"and three {n}") for n in range(2)]
+        gone = embed(lane, "one")
+        await until(waiting(lane, 7))
+        assert isinstance(gone, asyncio.Future)
+        gone.cancel()
+        encoder.gate.set()
+        for call in await asyncio.wait_for(asyncio.gather(held, *calls), 5):
+            assert all(isinstance(outcome, Embedded) for outcome in call.outcomes)
+        assert not lane._runners._deaths
+
+    with lane_of(encoder, pass_cost=0) as lane:
+        asyncio.run(scene(lane))
+
+
+def test_long_decoding_of_one_call_does_not_hold_up_another() -> None:
+    encoder = FakeEncoder()
+    encoder.decode_seconds = 0.002
+
+    async def scene(lane: Lane) -> None:
+        bulk = [embed(lane, *["a bulk text"] * 1000, bulk=True) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        started = time.monotonic()
+        await embed(lane, "asked beside it")
+        assert time.monotonic() - started < 0.5
+        await asyncio.gather(*bulk)
+
+    with lane_of(encoder) as lane:
+        asyncio.run(scene(lane))
+
+
+def test_what_was_answered_is_not_kept() -> None:
+    async def scene(lane: Lane) -> None:
+        for n in range(200):
+            await embed(lane, f"text {n}", deadline=time.monotonic() + 300)
+
+    with lane_of(FakeEncoder()) as lane:
+        asyncio.run(scene(lane))
+        gc.collect()
+        assert sum(isinstance(one, Call) for one in gc.get_objects()) < 50
 
 
 def test_readiness_tells_of_a_lane_that_has_died(tmp_path: Path) -> None:
@@ -204,9 +296,11 @@ def test_exactly_one_whole_batch_is_prepared_ahead() -> None:
         calls = [embed(lane, "holds the session")]
         await until(holding(lane, encoder))
         calls += [embed(lane, f"text {n}") for n in range(20)]
-        await until(lambda: lane._batcher._orders == 21 and len(lane._in_hand) == 2)
+        await until(
+            lambda: lane._runners._batcher._orders == 21 and len(lane._runners._in_hand) == 2
+        )
         await asyncio.sleep(0.05)
-        assert len(lane._batcher) == 12, "a second batch was prepared"
+        assert len(lane._runners._batcher) == 12, "a second batch was prepared"
         encoder.gate.set()
         await asyncio.gather(*calls)
 
@@ -337,7 +431,7 @@ def test_a_caller_who_leaves_takes_its_work_along() -> None:
         first = embed(lane, "holds the session")
         await until(holding(lane, encoder))
         prepared = embed(lane, *["in the batch that is prepared"] * 8)
-        await until(lambda: len(lane._in_hand) == 2)
+        await until(lambda: len(lane._runners._in_hand) == 2)
         queued = embed(lane, "never embedded")
         await until(waiting(lane, 1))
         for gone in (prepared, queued):

@@ -21,6 +21,7 @@ class Batching(RuleBasedStateMachine):
         self.waiting: list[Ticket[int]] = []
         self.works = 0
         self.now = 0.0
+        self.bulk_turn = -math.inf
 
     @rule(
         costs=st.lists(st.integers(1, 60), max_size=20),
@@ -57,7 +58,7 @@ class Batching(RuleBasedStateMachine):
         if not batch:
             return
         assert all(ticket.deadline >= by for ticket in batch), "late"
-        first = min(self.waiting, key=lambda t: (t.rank, t.bulk, t.order))
+        first = self.turn()
         assert first in batch, "the one whose turn it is waits for nobody"
         assert {ticket.bulk for ticket in batch} == {first.bulk}
         assert len(batch) <= ITEMS_MAX
@@ -75,6 +76,19 @@ class Batching(RuleBasedStateMachine):
             assert saved > PASS_COST, "room was left for nothing"
         if len(batch) < self.batcher.room(longest):
             assert longest not in [t.cost for t in same_kind], "one of that length was left"
+
+    def turn(self) -> Ticket[int]:
+        """Whose turn it is: the oldest of its kind; bulk jumps ahead once in a handicap."""
+        oldest = [next((t for t in self.waiting if t.bulk == bulk), None) for bulk in (False, True)]
+        interactive, bulk = oldest
+        if interactive is None or bulk is None:
+            first = interactive or bulk
+            assert first is not None
+            return first
+        if bulk.rank < interactive.rank and self.bulk_turn < interactive.rank:
+            self.bulk_turn = interactive.rank + HANDICAP
+            return bulk
+        return interactive
 
     def leave(self, tickets: list[Ticket[int]]) -> None:
         for ticket in tickets:
@@ -114,3 +128,14 @@ def test_bulk_waits_no_longer_than_its_handicap() -> None:
         batcher.offer([(1, f"at {second}")], now=float(second))
         served += [ticket.work for ticket in batcher.take()]
     assert served.index("bulk") == 6
+
+
+def test_much_bulk_is_never_in_the_way_for_long() -> None:
+    batcher: Batcher[str] = Batcher(items_max=1, cost_max=100, pass_cost=0, bulk_handicap=5.0)
+    batcher.offer([(1, "bulk")] * 100, now=0.0, bulk=True)
+    served = []
+    for second in range(10, 60):  # all of it has waited long enough
+        batcher.offer([(1, "asked")], now=float(second))
+        served += [ticket.work for ticket in batcher.take()]
+    assert "bulk bulk" not in " ".join(served)
+    assert 8 <= served.count("bulk") <= 10, "not starved either"

@@ -70,8 +70,23 @@ def test_a_deadline_before_its_turn_is_refused_at_once() -> None:
 def test_the_rate_follows_what_passes_show() -> None:
     queue = admission()
     for _ in range(100):
-        queue.passed(cost=50, seconds=0.1)
+        queue.passed(cost=50, seconds=0.1, others_wait=True)
     assert queue.rate == pytest.approx(500, rel=0.01)
+    for _ in range(100):
+        queue.passed(cost=5, seconds=0.1, others_wait=False)
+    assert queue.rate == pytest.approx(500, rel=0.01), "one item alone shows nothing"
+    for _ in range(200):
+        queue.passed(cost=50, seconds=1.0, others_wait=True)
+    assert queue.rate == pytest.approx(50, rel=0.01)
+
+
+def test_a_rate_believed_too_low_is_found_out_though_nothing_waits() -> None:
+    queue = admission()
+    queue.passed(cost=10, seconds=60.0, others_wait=True)  # the machine was suspended
+    assert queue.rate > 60
+    for _ in range(100):
+        queue.passed(cost=100, seconds=0.1, others_wait=False)
+    assert queue.rate == pytest.approx(1000, rel=0.01)
 
 
 @given(

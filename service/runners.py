@@ -1,0 +1,286 @@
+"""The threads that take turns at one encoder's session.
+
+There is one more of them than there are passes at once. While the others are in the session, it may
+hold the next batch, collated; when a pass ends it enters, and the one that leaves hands out its
+rows meanwhile. So forward and finish overlap, and at most one batch is prepared ahead. It is cut
+early only when a whole one waits: from a shorter queue the next batch is cut when the session is
+free, since more may join it until then.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from service.admission import Admission
+from service.batcher import Batcher
+from service.call import Call, Embedded, Outcome, Work, wake
+from service.errors import DeadlineExceeded, EncodeFailed, LaneDead
+from service.metrics import Metrics
+from service.ports import Encoder
+from service.settings import Settings
+
+log = logging.getLogger("semblance.lane")
+RESTART_SECONDS_MAX = 5.0
+DEATHS_FORGOTTEN_SECONDS = 60.0
+NEVER = float("-inf")
+
+
+class Runners:
+    """Batches what is offered, embeds it, and answers; a runner that dies is replaced.
+
+    Args:
+        admission: whose places are given back as items are done; guarded by ``lock``.
+        passes: forward passes at once.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        metrics: Metrics,
+        settings: Settings,
+        admission: Admission,
+        *,
+        passes: int,
+    ) -> None:
+        self._encoder = encoder
+        self._metrics = metrics
+        self._admission = admission
+        self._batcher: Batcher[Work] = Batcher(
+            items_max=settings.batch_items_max,
+            cost_max=settings.batch_cost_max,
+            pass_cost=settings.pass_cost,
+            bulk_handicap=settings.bulk_handicap_seconds,
+        )
+        self.lock = threading.Condition()
+        self.forward_at = monotonic()  # opening an encoder replays its probe
+        self._passes = passes
+        self._session = threading.Semaphore(passes)
+        self._passed_at = NEVER
+        self._ending = False
+        self._in_hand: dict[int, Sequence[Work]] = {}  # by runner, not settled yet
+        self._before_pass: set[int] = set()  # runners whose batch has not passed yet
+        self._threads: dict[int, threading.Thread] = {}
+        self._resting: set[int] = set()  # replaced, and not yet back from their pause
+        self._deaths: list[float] = []
+        self._start_missing()
+
+    @property
+    def alive(self) -> bool:
+        """Whether a thread that embeds runs."""
+        return len(self._threads) > len(self._resting)
+
+    def revive(self) -> None:
+        """Start what is not there: the system may have threads again."""
+        with self.lock:
+            self._start_missing()
+
+    def offer(self, call: Call, works: Sequence[Work]) -> None:
+        """Queue works of a call; those of one who has left are not taken."""
+        with self.lock:
+            if call.gone:
+                return
+            call.tickets += self._batcher.offer(
+                ((work.features.cost, work) for work in works),
+                now=monotonic(),
+                deadline=call.deadline,
+                bulk=call.place.bulk,
+            )
+            self._start_missing()
+            self.lock.notify_all()
+        self.show()
+
+    def cancel(self, call: Call) -> None:
+        """Drop what waits of a caller who has left."""
+        with self.lock:
+            call.gone = True
+            waited = self._batcher.cancel(call.tickets)
+        self._metrics.dropped(self._encoder.name, "gone", len(waited))
+        self.show()
+
+    def end(self, seconds: float) -> None:
+        """Let the runners end, which they do when nothing waits; do not wait longer than that."""
+        until = monotonic() + seconds
+        with self.lock:
+            self._ending = True
+            threads = list(self._threads.values())
+            self.lock.notify_all()
+        for thread in threads:
+            thread.join(max(0.0, until - monotonic()))
+
+    def show(self) -> None:
+        """Tell the series how much waits."""
+        self._metrics.queue(
+            self._encoder.name,
+            cost=self._batcher.cost,
+            seconds=self._admission.wait_seconds(bulk=True),
+            rate=self._admission.rate,
+        )
+
+    def _start_missing(self) -> None:
+        """Start the runners that are not there; one for which the system has no thread is late."""
+        for runner in range(self._passes + 1):
+            if runner in self._threads or self._ending:
+                continue
+            pause = self._pause_seconds()
+            name = f"lane-{self._encoder.name}-{runner}"
+            thread = threading.Thread(
+                target=self._run, args=(runner, pause), name=name, daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError:
+                log.exception("no thread could be started for encoder %r", self._encoder.name)
+                return
+            self._threads[runner] = thread
+            if pause:
+                self._resting.add(runner)
+
+    def _pause_seconds(self) -> float:
+        now = monotonic()
+        self._deaths = [at for at in self._deaths if now - at < DEATHS_FORGOTTEN_SECONDS]
+        again = len(self._deaths) - self._passes - 1
+        return min(RESTART_SECONDS_MAX, 0.1 * 2.0**again) if again > 0 else 0.0
+
+    def _run(self, runner: int, pause: float) -> None:
+        try:
+            if pause:
+                with self.lock:
+                    self.lock.wait_for(lambda: self._ending, pause)
+                    self._resting.discard(runner)
+            while self._next(runner):
+                self._serve(runner, self._in_hand[runner])
+                del self._in_hand[runner]
+        except BaseException:
+            log.exception("a thread of encoder %r died", self._encoder.name)
+            self._metrics.lane_restart(self._encoder.name)
+            self._bury(runner)
+        else:
+            with self.lock:
+                self._threads.pop(runner, None)
+
+    def _next(self, runner: int) -> bool:
+        """Wait for the next batch and take it in hand; False says that the lane ends."""
+        with self.lock:
+            while True:
+                waits = len(self._batcher)
+                if waits and (len(self._before_pass) < self._passes or self._may_prepare()):
+                    late = self._batcher.late(monotonic() + self._admission.item_seconds)
+                    batch = [ticket.work for ticket in self._batcher.take()]
+                    self._in_hand[runner] = [*batch, *(ticket.work for ticket in late)]
+                    self._before_pass.add(runner)
+                    return True
+                if self._ending and not waits:
+                    return False
+                self.lock.wait()
+
+    def _may_prepare(self) -> bool:
+        return len(self._before_pass) == self._passes and self._batcher.full
+
+    def _serve(self, runner: int, batch: Sequence[Work]) -> None:
+        self.show()
+        feeds = self._collated(batch)
+        with self._session:
+            started = monotonic()
+            margin = started + self._admission.item_seconds
+            live = [w for w in batch if not w.call.gone and w.call.deadline >= margin]
+            outcomes = self._embedded(live, feeds if len(live) == len(batch) else None)
+            ended = monotonic()
+        with self.lock:
+            self._before_pass.discard(runner)
+            began, self._passed_at = max(started, self._passed_at), ended
+            others_wait = len(self._batcher) > 0
+            if live and all(isinstance(outcome, Embedded) for outcome in outcomes):
+                cost = sum(work.features.cost for work in live)
+                self._admission.passed(cost, max(ended - began, 1e-6), others_wait=others_wait)
+            for work in live:
+                self._admission.settled(work.call.place, work.features.cost)
+            self.lock.notify_all()  # the session is free
+        for work in live:
+            work.call.taken_at = work.call.taken_at or started
+            work.call.passed_at = ended
+        self._finish(live, outcomes)
+        if len(live) < len(batch):
+            left = set(live)
+            self._give_up([work for work in batch if work not in left])
+        self._count(live, ended - started)
+
+    def _collated(self, batch: Sequence[Work]) -> Any:
+        try:
+            return self._encoder.collate([work.features for work in batch])
+        except Exception:  # it is tried again, by halves
+            log.warning("a batch of %d could not be collated", len(batch), exc_info=True)
+            return None
+
+    def _embedded(self, batch: Sequence[Work], feeds: Any) -> list[Outcome]:
+        """Embed a batch; when it fails, embed its halves, so that in the end one fails alone."""
+        if not batch:
+            return []
+        features = [work.features for work in batch]
+        try:
+            rows = self._encoder.run(self._encoder.collate(features) if feeds is None else feeds)
+            if rows.shape != (len(batch), self._encoder.dim) or not np.isfinite(rows).all():
+                raise FloatingPointError("the encoder gave rows that are not finite, or not all")
+        except Exception:
+            if len(batch) > 1:
+                log.warning("a batch of %d failed; its halves are tried", len(batch))
+                half = len(batch) // 2
+                return self._embedded(batch[:half], None) + self._embedded(batch[half:], None)
+            log.exception("encoder %r failed on one item", self._encoder.name)
+            self._metrics.encode_failed(self._encoder.name)
+            return [EncodeFailed(f"encoder {self._encoder.name!r} could not embed this item")]
+        self.forward_at = monotonic()
+        return [
+            Embedded(row, one.cost, one.truncated) for row, one in zip(rows, features, strict=True)
+        ]
+
+    def _count(self, batch: Sequence[Work], seconds: float) -> None:
+        if not batch:
+            return
+        costs = [work.features.cost for work in batch]
+        self._metrics.batch(
+            self._encoder.name,
+            items=len(batch),
+            fill=len(batch) / self._batcher.room(max(costs)),
+            cost=sum(costs),
+            padded=max(costs) * len(batch),
+            seconds=seconds,
+        )
+
+    def _finish(self, works: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
+        """Hand out outcomes, call by call."""
+        by_call: dict[Call, list[tuple[int, Outcome]]] = {}
+        for work, outcome in zip(works, outcomes, strict=True):
+            by_call.setdefault(work.call, []).append((work.position, outcome))
+        wake([call for call, theirs in by_call.items() if call.settle(theirs)])
+
+    def _give_up(self, works: Sequence[Work]) -> None:
+        """Drop works without a forward pass: their callers have gone, or it would be too late."""
+        late = [work for work in works if not work.call.gone]
+        error = DeadlineExceeded("the request's deadline passed before its items were embedded")
+        self._finish(late, [error] * len(late))
+        self._metrics.dropped(self._encoder.name, "gone", len(works) - len(late))
+        self._metrics.dropped(self._encoder.name, "late", len(late))
+
+    def _bury(self, runner: int) -> None:
+        """Answer for a runner that has died, and start another."""
+        with self.lock:
+            self._deaths.append(monotonic())
+            self.forward_at = NEVER  # readiness asks for a new proof
+            self._threads.pop(runner, None)
+            self._resting.discard(runner)
+            self._before_pass.discard(runner)
+            works = list(self._in_hand.pop(runner, ()))
+            if not works:  # it died of the queue itself, and so would the next
+                works = [ticket.work for ticket in self._batcher.drain()]
+            self._start_missing()
+            self.lock.notify_all()
+        self._finish(works, [dead(self._encoder.name)] * len(works))
+
+
+def dead(model: str) -> LaneDead:
+    """Make the error of a call whose encoder has stopped."""
+    return LaneDead(f"encoder {model!r} has stopped; it is started again if it can be")
