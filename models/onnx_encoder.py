@@ -55,7 +55,6 @@ class OnnxEncoder:
     provider: str
     _modality: Modality
     _session: Any
-    _run: Any
 
     @classmethod
     def open(
@@ -91,7 +90,6 @@ class OnnxEncoder:
             provider="cuda" if wanted == CUDA else "cpu",
             _modality=modality,
             _session=session,
-            _run=_run_options(wanted),
         )
         _replay(encoder, probe, folder)
         return encoder
@@ -142,7 +140,7 @@ class OnnxEncoder:
         Returns:
             Unit rows, float32 (n, dim), in the order given.
         """
-        (rows,) = self._session.run([OUTPUT_NAME], feeds, self._run)
+        (rows,) = self._session.run([OUTPUT_NAME], feeds)
         return np.asarray(rows, np.float32)
 
 
@@ -182,11 +180,11 @@ def _session(path: Path, threads: int, provider: str) -> Any:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 4  # what matters is raised, and logged by its catcher
     # A memory pattern is kept for every shape seen, for good, and batches here have as many shapes
-    # as there are lengths. The arena stays: without it each pass maps its memory anew (1.5 times
-    # slower); `_run_options` makes it give back what it grew by.
+    # as there are lengths. The arena stays, and keeps what the largest batch needed: to give it
+    # back after each pass makes the next one map it anew, which takes up to a third longer.
     options.enable_mem_pattern = False
-    # Threads that wait for each other's part of an operator spin, and two passes at once spin on
-    # each other's cores. Ten microseconds are enough for a pass alone, which keeps its speed.
+    # Threads that wait for each other's part of an operator spin, for longer than it pays where the
+    # event loop needs a core too. Ten microseconds are enough: a pass alone keeps its speed.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "10")
     try:
         session = ort.InferenceSession(str(path), options, providers=[provider])
@@ -200,14 +198,6 @@ def _session(path: Path, threads: int, provider: str) -> Any:
             f"{session.get_providers()[0]}; look for its libraries and driver, or ask for 'cpu'"
         )
     return session
-
-
-def _run_options(provider: str) -> Any:
-    """Give back, after each pass, the memory that the arena grew by: one long batch is not kept."""
-    options = ort.RunOptions()
-    if provider == CPU:
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options
 
 
 def _check_graph(session: Any, modality: Modality, dim: int, path: Path) -> None:

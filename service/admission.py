@@ -136,9 +136,6 @@ class Admission:
         A pass behind which nothing waits shows that only if it was faster than was believed: an
         item alone is embedded at a lower rate. One that was held up does not count in full, for
         what is believed too low refuses the work that would show better.
-
-        Args:
-            seconds: since the pass began, or the one before it ended, whichever is later.
         """
         believed = cost / self.rate
         if others_wait or seconds < believed:

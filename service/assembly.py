@@ -8,6 +8,7 @@ from models.bundle import check_folder, list_bundles
 from models.errors import BundleUnsupported
 from models.onnx_encoder import OnnxEncoder, cores
 from service.allowance import Allowance, Bounds, LocalAllowance
+from service.batching import Batching
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.errors import ModelUnknown
@@ -55,9 +56,9 @@ def open_lane(name: str, *, settings: Settings, metrics: Metrics) -> Lane:
         raise ModelUnknown(f"the bundles folder holds no {name!r}; there are: {there}")
     encoder = OnnxEncoder.open(folders[name], threads=settings.threads, provider=settings.provider)
     check_folder(folders[name], encoder.name)
-    rate = measured_rate(encoder, settings.batch_items_max)
-    passes = settings.passes_at_once or (1 if encoder.provider == "cuda" else min(2, cores()))
-    return Lane(encoder, metrics, settings, rate=rate, decoders=cores(), passes=passes)
+    batching = Batching.of(settings, on_gpu=encoder.provider == "cuda")
+    rate = measured_rate(encoder, batching)
+    return Lane(encoder, metrics, settings, rate=rate, batching=batching, decoders=cores())
 
 
 def open_redis(settings: Settings, metrics: Metrics) -> RedisDoor | None:

@@ -10,6 +10,7 @@ from models.errors import InputError
 from models.modality import Features, Item, Role
 from service.admission import Admission
 from service.asking import Asking
+from service.batching import Batching
 from service.call import Call, Outcome, Work, wake
 from service.errors import CallTooLarge, EncodeFailed
 from service.metrics import Metrics
@@ -22,9 +23,10 @@ SLICE_SECONDS = 0.02  # of decoding, after which what is decoded is queued and o
 JOIN_SECONDS = 1.0
 
 
-def measured_rate(encoder: Encoder, items: int) -> float:
-    """Measure the cost per second of a batch of so many items, so that waits can be predicted."""
-    batch = [encoder.decode(encoder.sample)] * items
+def measured_rate(encoder: Encoder, batching: Batching) -> float:
+    """Measure the cost per second of a whole batch, so that waits can be predicted."""
+    sample = encoder.decode(encoder.sample)
+    batch = [sample] * max(1, min(batching.items_max, batching.cost_max // sample.cost))
     feeds = encoder.collate(batch)
     started = monotonic()
     encoder.run(feeds)
@@ -35,9 +37,8 @@ class Lane:
     """Batches across callers for one encoder; a failing item fails alone.
 
     Args:
-        rate: cost per second of a full pass, measured when the encoder was opened.
+        rate: cost per second of a whole batch, measured when the encoder was opened.
         decoders: threads that turn items into features.
-        passes: forward passes at once.
     """
 
     def __init__(
@@ -47,8 +48,8 @@ class Lane:
         settings: Settings,
         *,
         rate: float = 1e5,
+        batching: Batching,
         decoders: int = 2,
-        passes: int = 1,
     ) -> None:
         self.encoder = encoder
         self._metrics = metrics
@@ -60,7 +61,7 @@ class Lane:
             rate=rate,
             item_cost=encoder.cost_max / 8,  # until some were decoded
         )
-        self._runners = Runners(encoder, metrics, settings, self._admission, passes=passes)
+        self._runners = Runners(encoder, metrics, batching, self._admission)
         self._decoders = ThreadPoolExecutor(decoders, f"decode-{encoder.name}")
         self._calls: set[Call] = set()  # not answered yet
         self._closing = False

@@ -5,7 +5,7 @@ import pkgutil
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Security
+from fastapi import APIRouter, Depends, Request, Security
 from fastapi.security import HTTPBearer
 from starlette.convertors import PathConvertor, register_url_convertor
 
@@ -16,8 +16,18 @@ from service.parts import Parts, asking_of, parts_of
 from service.reply_schemas import ProblemReply
 from service.strict import StrictRoute
 
-PartsOf = Annotated[Parts, Depends(parts_of)]
-AskingOf = Annotated[Asking, Depends(asking_of)]
+
+# Coroutines, though they wait for nothing: what is none goes through a thread, at each request.
+async def _parts(request: Request) -> Parts:
+    return parts_of(request)
+
+
+async def _asking(request: Request) -> Asking:
+    return asking_of(request)
+
+
+PartsOf = Annotated[Parts, Depends(_parts)]
+AskingOf = Annotated[Asking, Depends(_asking)]
 
 _REFUSALS = {
     400: "Malformed or empty",

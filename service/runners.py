@@ -1,10 +1,9 @@
-"""The threads that take turns at one encoder's session.
+"""The two threads that take turns at one encoder's session.
 
-There is one more of them than there are passes at once. While the others are in the session, it may
-hold the next batch, collated; when a pass ends it enters, and the one that leaves hands out its
-rows meanwhile. So forward and finish overlap, and at most one batch is prepared ahead. It is cut
-early only when a whole one waits: from a shorter queue the next batch is cut when the session is
-free, since more may join it until then.
+While one is in a forward pass, the other may hold the next batch, collated; when the pass ends, it
+enters, and the first hands out its rows meanwhile. So forward and finish overlap, and at most one
+batch is prepared ahead. It is cut early only when a whole one waits: from a shorter queue the next
+batch is cut when the session is free, since more may join it until then.
 """
 
 import logging
@@ -17,13 +16,14 @@ import numpy as np
 
 from service.admission import Admission
 from service.batcher import Batcher
+from service.batching import Batching
 from service.call import Call, Embedded, Outcome, Work, wake
 from service.errors import DeadlineExceeded, EncodeFailed, LaneDead
 from service.metrics import Metrics
 from service.ports import Encoder
-from service.settings import Settings
 
 log = logging.getLogger("semblance.lane")
+RUNNERS = 2  # one in the session, one with the next batch
 RESTART_SECONDS_MAX = 5.0
 DEATHS_FORGOTTEN_SECONDS = 60.0
 NEVER = float("-inf")
@@ -34,32 +34,27 @@ class Runners:
 
     Args:
         admission: whose places are given back as items are done; guarded by ``lock``.
-        passes: forward passes at once.
     """
 
     def __init__(
         self,
         encoder: Encoder,
         metrics: Metrics,
-        settings: Settings,
+        batching: Batching,
         admission: Admission,
-        *,
-        passes: int,
     ) -> None:
         self._encoder = encoder
         self._metrics = metrics
         self._admission = admission
         self._batcher: Batcher[Work] = Batcher(
-            items_max=settings.batch_items_max,
-            cost_max=settings.batch_cost_max,
-            pass_cost=settings.pass_cost,
-            bulk_handicap=settings.bulk_handicap_seconds,
+            items_max=batching.items_max,
+            cost_max=batching.cost_max,
+            pass_cost=batching.pass_cost,
+            bulk_handicap=batching.bulk_handicap_seconds,
         )
         self.lock = threading.Condition()
         self.forward_at = monotonic()  # opening an encoder replays its probe
-        self._passes = passes
-        self._session = threading.Semaphore(passes)
-        self._passed_at = NEVER
+        self._session = threading.Lock()
         self._ending = False
         self._in_hand: dict[int, Sequence[Work]] = {}  # by runner, not settled yet
         self._before_pass: set[int] = set()  # runners whose batch has not passed yet
@@ -122,7 +117,7 @@ class Runners:
 
     def _start_missing(self) -> None:
         """Start the runners that are not there; one for which the system has no thread is late."""
-        for runner in range(self._passes + 1):
+        for runner in range(RUNNERS):
             if runner in self._threads or self._ending:
                 continue
             pause = self._pause_seconds()
@@ -142,7 +137,7 @@ class Runners:
     def _pause_seconds(self) -> float:
         now = monotonic()
         self._deaths = [at for at in self._deaths if now - at < DEATHS_FORGOTTEN_SECONDS]
-        again = len(self._deaths) - self._passes - 1
+        again = len(self._deaths) - RUNNERS
         return min(RESTART_SECONDS_MAX, 0.1 * 2.0**again) if again > 0 else 0.0
 
     def _run(self, runner: int, pause: float) -> None:
@@ -167,7 +162,7 @@ class Runners:
         with self.lock:
             while True:
                 waits = len(self._batcher)
-                if waits and (len(self._before_pass) < self._passes or self._may_prepare()):
+                if waits and (not self._before_pass or self._batcher.full):
                     late = self._batcher.late(monotonic() + self._admission.item_seconds)
                     batch = [ticket.work for ticket in self._batcher.take()]
                     self._in_hand[runner] = [*batch, *(ticket.work for ticket in late)]
@@ -176,9 +171,6 @@ class Runners:
                 if self._ending and not waits:
                     return False
                 self.lock.wait()
-
-    def _may_prepare(self) -> bool:
-        return len(self._before_pass) == self._passes and self._batcher.full
 
     def _serve(self, runner: int, batch: Sequence[Work]) -> None:
         self.show()
@@ -191,11 +183,11 @@ class Runners:
             ended = monotonic()
         with self.lock:
             self._before_pass.discard(runner)
-            began, self._passed_at = max(started, self._passed_at), ended
             others_wait = len(self._batcher) > 0
             if live and all(isinstance(outcome, Embedded) for outcome in outcomes):
                 cost = sum(work.features.cost for work in live)
-                self._admission.passed(cost, max(ended - began, 1e-6), others_wait=others_wait)
+                seconds = max(ended - started, 1e-6)
+                self._admission.passed(cost, seconds, others_wait=others_wait)
             for work in live:
                 self._admission.settled(work.call.place, work.features.cost)
             self.lock.notify_all()  # the session is free

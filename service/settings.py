@@ -119,15 +119,12 @@ class Settings(BaseSettings):
         0, ge=0, description="Requests at once of a key that states no other; 0 = any number."
     )
 
-    passes_at_once: int = Field(
-        0, ge=0, le=64, description="Forward passes at once; 0 = two on a CPU, one on a GPU."
-    )
     batch_items_max: int = Field(32, ge=1, description="Items of one forward pass.")
-    batch_cost_max: int = Field(
-        8192, ge=1, description="Padded cost (tokens) of one forward pass; one item always fits."
+    batch_cost_max: int | None = Field(
+        None, ge=1, description="Padded cost of one pass; one item fits. None: 512 on a CPU."
     )
-    pass_cost: int = Field(
-        512, ge=0, description="Padding (tokens) that one more forward pass is worth."
+    pass_cost: int | None = Field(
+        None, ge=0, description="Padding that one more pass is worth. None: 16 on a CPU."
     )
     interactive_items_max: int = Field(
         32, ge=0, description="A call of more items, and any enrolment, is bulk: it goes second."

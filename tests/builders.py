@@ -11,6 +11,7 @@ from index.galleries import Galleries
 from service.allowance import Allowance
 from service.app import create_app
 from service.assembly import open_recall, open_redis
+from service.batching import Batching
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.errors import ModelUnknown
@@ -42,7 +43,8 @@ def running(
     def open_lane(name: str) -> Lane:
         if name not in named:
             raise ModelUnknown(name)
-        return Lane(named[name], metrics, made)
+        batching = Batching.of(made, on_gpu=False)
+        return Lane(named[name], metrics, made, batching=batching)
 
     shelf = Shelf(open_lane, metrics, idle_seconds=made.model_idle_seconds)
     for name in named:

@@ -15,6 +15,7 @@ import pytest
 
 from models.modality import Item
 from service.asking import Asking
+from service.batching import Batching
 from service.call import Call, Embedded
 from service.errors import (
     CallTooLarge,
@@ -33,8 +34,9 @@ from tests.fakes import FakeEncoder, row_of
 
 @contextmanager
 def lane_of(encoder: FakeEncoder, *, rate: float = 1e5, **settings: Any) -> Iterator[Lane]:
-    made = Settings(**{"batch_items_max": 8, **settings})
-    lane = Lane(encoder, Metrics(), made, rate=rate)
+    made = Settings(**{"batch_items_max": 8, "pass_cost": 1000, **settings})
+    batching = Batching.of(made, on_gpu=False)
+    lane = Lane(encoder, Metrics(), made, rate=rate, batching=batching)
     try:
         yield lane
     finally:
@@ -188,7 +190,8 @@ def test_a_thread_that_cannot_be_started_is_started_when_there_is_one(
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", none_left)
-        lane = Lane(FakeEncoder(), Metrics(), Settings())
+        batching = Batching.of(Settings(), on_gpu=False)
+        lane = Lane(FakeEncoder(), Metrics(), Settings(), batching=batching)
         assert not lane.alive
 
     async def scene() -> None:
@@ -245,7 +248,7 @@ def test_what_was_answered_is_not_kept() -> None:
     with lane_of(FakeEncoder()) as lane:
         asyncio.run(scene(lane))
         gc.collect()
-        assert sum(isinstance(one, Call) for one in gc.get_objects()) < 50
+        assert sum(type(one) is Call for one in gc.get_objects()) < 50
 
 
 def test_readiness_tells_of_a_lane_that_has_died(tmp_path: Path) -> None:

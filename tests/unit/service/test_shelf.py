@@ -1,19 +1,29 @@
 """Encoders come, go, sleep and wake while others are asked."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
+from anyio import CancelScope
 
+from service.batching import Batching
 from service.errors import ModelUnknown
+from service.lane import Lane
 from service.parts import Parts
 from tests.builders import calling, running
 from tests.fakes import FakeEncoder
 
 Scene = Callable[[Parts, httpx.AsyncClient], Awaitable[None]]
 ASK = {"model": "fake", "input": "a b c"}
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.005)
 
 
 def play(scene: Scene, folder: Path, *names: str, **settings: float) -> None:
@@ -76,8 +86,56 @@ def test_a_reload_leaves_nobody_without_an_answer(tmp_path: Path) -> None:
         assert (await client.post("/v1/models/fake/load")).status_code == 200
         assert {reply.status_code for reply in await asyncio.gather(*asked)} == {200}
         assert old is not None
-        assert not old.alive
+        await until(lambda: not old.alive)
         assert parts.embedder.shelf.models["fake"].lane is not old
+
+    play(scene, tmp_path, "fake")
+
+
+def test_who_asks_to_load_and_leaves_leaves_no_lane_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(parts: Parts, client: httpx.AsyncClient) -> None:
+        shelf = parts.embedder.shelf
+        opened: list[Lane] = []
+        go_on = threading.Event()
+        open_lane = shelf._open_lane
+
+        def slowly(name: str) -> Lane:
+            go_on.wait(5)
+            opened.append(open_lane(name))
+            return opened[-1]
+
+        monkeypatch.setattr(shelf, "_open_lane", slowly)
+        first = shelf.models["fake"].lane
+        with CancelScope() as leaving:
+            asyncio.get_running_loop().call_later(0.02, leaving.cancel)
+            asyncio.get_running_loop().call_later(0.04, go_on.set)
+            await shelf.load("fake")
+        assert first is not None
+        await until(lambda: not first.alive)
+        assert shelf.models["fake"].lane is opened[0]
+        await shelf.unload("fake")
+        assert not opened[0].alive
+
+    play(scene, tmp_path, "fake")
+
+
+def test_a_sleeper_whose_bundle_was_changed_does_not_wake_as_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(parts: Parts, client: httpx.AsyncClient) -> None:
+        shelf = parts.embedder.shelf
+        model = shelf.model("fake")
+        asleep = shelf._retire(model)
+        assert asleep is not None
+        await asleep
+        other = Lane(FakeEncoder("fake", space="another space"), parts.metrics, parts.settings,
+                     batching=Batching.of(parts.settings, on_gpu=False))  # fmt: skip
+        monkeypatch.setattr(shelf, "_open_lane", lambda _: other)
+        reply = await client.post("/v1/embeddings", json=ASK)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (503, "lane_dead")
+        assert not other.alive
 
     play(scene, tmp_path, "fake")
 
