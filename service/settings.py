@@ -133,7 +133,7 @@ class Settings(BaseSettings):
         2.0, ge=0, description="Bulk goes before what arrived so much later than it; never starved."
     )
     queue_seconds_max: float = Field(
-        1.0, gt=0, description="Predicted wait beyond which an interactive call is refused."
+        0.75, gt=0, description="Predicted wait beyond which an interactive call is refused."
     )
     bulk_queue_seconds_max: float = Field(
         30.0, gt=0, description="Predicted wait beyond which a bulk call is refused."

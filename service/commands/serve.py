@@ -63,6 +63,7 @@ def command(**given: Any) -> None:
         BundleError, GalleryError, KeysInvalid, ServiceError, SettingsInvalid, OSError,
     ) as error:  # fmt: skip
         raise click.ClickException(str(error)) from error
+    heap.look_seldom()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(parts, listener))
 

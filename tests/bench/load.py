@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import httpx
@@ -15,8 +15,9 @@ from tests.bench.embeddings import bare_runtime
 from tests.bench.figures import Figure, seconds_of
 from tests.server import Server
 
-CALLERS, TEXTS, ROUNDS = 32, 512, 5
-LOOP_SECONDS, OVERLOAD_SECONDS = 5.0, 15.0
+CALLERS, TEXTS, ROUNDS = 32, 256, 9
+BLOCKS, BLOCK_TEXTS = 10, 40
+LOOP_SECONDS, OVERLOAD_SECONDS = 2.5, 15.0
 NO_CACHE = ("--cache-bytes-max", "0")  # texts differ anyway; so that nothing can be doubted
 
 
@@ -52,22 +53,27 @@ def one_caller(url: str) -> Figure:
     """Ask one text at a time, in turn with a single bare forward pass of it."""
     bare, texts = bare_runtime(), mixed_texts(2)
 
-    async def in_turn() -> list[tuple[float, float]]:
-        connection, pairs = Connection(url), []
-        for _ in range(300):
-            text = next(texts)
-            alone = seconds_of(lambda text=text: bare([text]))
+    async def served(some: list[str]) -> list[float]:
+        connection, seconds = Connection(url), []
+        await connection.ask(some[0])
+        for text in some:
             started = perf_counter()
             await connection.ask(text)
-            pairs.append((perf_counter() - started, alone))
+            seconds.append(perf_counter() - started)
         connection.close()
-        return pairs[20:]
+        return seconds
 
-    pairs = run(in_turn())
-    ours, alone = (1000 * median(values) for values in zip(*pairs, strict=True))
-    beside, more = f"bare pass {alone:.1f} ms", ours - alone
+    # Block by block: after a pass the bare runtime's threads spin on, on the cores of the service.
+    ours, alone = [], []
+    for _ in range(BLOCKS):
+        some = [next(texts) for _ in range(BLOCK_TEXTS)]
+        alone += [seconds_of(lambda text=text: bare([text])) for text in some]
+        sleep(0.2)
+        ours += run(served(some))
+    mine, theirs = 1000 * median(ours), 1000 * median(alone)
+    beside, more = f"bare pass {theirs:.1f} ms", mine - theirs
     what = "one caller of one text, p50"
-    return Figure(what, f"{ours:.1f} ms", beside, None, "<= +2 ms", more <= 2.0)
+    return Figure(what, f"{mine:.1f} ms", beside, None, "<= +2 ms", more <= 2.0)
 
 
 def overload(url: str) -> list[Figure]:
@@ -75,7 +81,7 @@ def overload(url: str) -> list[Figure]:
     texts = mixed_texts(3)
     peak = median(
         len(accepted(run(closed_loop(url, CALLERS, texts, LOOP_SECONDS)))) / LOOP_SECONDS
-        for _ in range(3)
+        for _ in range(ROUNDS)
     )
     replies = run(open_loop(url, 2 * peak, texts, OVERLOAD_SECONDS))
     served = [reply.seconds for reply in accepted(replies)]
