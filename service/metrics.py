@@ -73,6 +73,11 @@ class Metrics:
         self._queue_seconds = self._gauge(
             "queue_seconds", "Predicted seconds until what waits is embedded.", ["model"]
         )
+        self._interactive_seconds = self._gauge(
+            "interactive_queue_seconds",
+            "Predicted seconds that an interactive call waits.",
+            ["model"],
+        )
         self._cost_rate = self._gauge(
             "cost_per_second", "Tokens, pixels or samples embedded a second under load.", ["model"]
         )
@@ -123,8 +128,8 @@ class Metrics:
         """Begin every series of an encoder, and say whether it is in memory."""
         for series in (
             self._forward_seconds, self._batch_items, self._batch_fill, self._padding,
-            self._queue_cost, self._queue_seconds, self._cost_rate, self._encode_failed,
-            self._restarts,
+            self._queue_cost, self._queue_seconds, self._interactive_seconds, self._cost_rate,
+            self._encode_failed, self._restarts,
         ):  # fmt: skip
             series.labels(model)
         for kind in ("real", "padding"):
@@ -161,10 +166,13 @@ class Metrics:
         self._cost.labels(model, "real").inc(cost)
         self._cost.labels(model, "padding").inc(padded - cost)
 
-    def queue(self, model: str, *, cost: int, seconds: float, rate: float) -> None:
+    def queue(
+        self, model: str, *, cost: int, seconds: float, interactive_seconds: float, rate: float
+    ) -> None:
         """Say how much waits for an encoder, for how long, and how fast it drains."""
         self._queue_cost.labels(model).set(cost)
         self._queue_seconds.labels(model).set(seconds)
+        self._interactive_seconds.labels(model).set(interactive_seconds)
         self._cost_rate.labels(model).set(rate)
 
     def dropped(self, model: str, reason: str, items: int) -> None:

@@ -112,6 +112,7 @@ class Runners:
             self._encoder.name,
             cost=self._batcher.cost,
             seconds=self._admission.wait_seconds(bulk=True),
+            interactive_seconds=self._admission.wait_seconds(bulk=False),
             rate=self._admission.rate,
         )
 
