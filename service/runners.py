@@ -86,7 +86,6 @@ class Runners:
             )
             self._start_missing()
             self.lock.notify_all()
-        self.show()
 
     def cancel(self, call: Call) -> None:
         """Drop what waits of a caller who has left."""
@@ -94,7 +93,6 @@ class Runners:
             call.gone = True
             waited = self._batcher.cancel(call.tickets)
         self._metrics.dropped(self._encoder.name, "gone", len(waited))
-        self.show()
 
     def end(self, seconds: float) -> None:
         """Let the runners end, which they do when nothing waits; do not wait longer than that."""

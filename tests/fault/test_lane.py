@@ -219,6 +219,8 @@ def test_callers_who_leave_beside_others_take_only_themselves_along() -> None:
         for call in await asyncio.wait_for(asyncio.gather(held, *calls), 5):
             assert all(isinstance(outcome, Embedded) for outcome in call.outcomes)
         assert not lane._runners._deaths
+        for series in ("queue_cost", "queue_seconds", "interactive_queue_seconds"):
+            assert f'semblance_{series}{{model="fake"}} 0.0' in lane._metrics.text().decode()
 
     with lane_of(encoder, pass_cost=0) as lane:
         asyncio.run(scene(lane))
