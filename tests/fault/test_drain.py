@@ -50,7 +50,8 @@ def test_a_stop_under_load_answers_what_is_open_and_ends_in_time(
 ) -> None:
     with contextlib.ExitStack() as stack:
         # The forward pass under way is waited for: here a short one.
-        flags = f"--drain-seconds-max={DRAIN_SECONDS}", "--batch-items-max=2"
+        flags = [f"--drain-seconds-max={DRAIN_SECONDS}", "--batch-items-max=2"]
+        flags += ["--cache-bytes-max=0"]  # all callers send the same
         server = stack.enter_context(Server(tmp_path, *flags))
         idle = stack.enter_context(socket.create_connection(address(server)))
         dribbling = stack.enter_context(socket.create_connection(address(server)))

@@ -261,7 +261,7 @@ def test_a_request_that_breaks_off_is_not_carried_out(server: Server) -> None:
 
 @pytest.mark.slow
 def test_the_work_of_a_caller_who_has_gone_is_dropped(server: Server) -> None:
-    texts = ["word " * 250] * 1000  # a minute's work
+    texts = [f"{n} " + "word " * 250 for n in range(1000)]  # a minute's work
     body = json.dumps({"model": "minilm", "input": texts}).encode()
     with socket.create_connection(address(server)) as connection:
         connection.sendall(head(EMBED, len(body)) + body)
