@@ -17,7 +17,7 @@ from tests.server import Server
 
 CALLERS, TEXTS, ROUNDS = 32, 256, 9
 BLOCKS, BLOCK_TEXTS = 10, 40
-LOOP_SECONDS, OVERLOAD_SECONDS = 2.5, 15.0
+LOOP_SECONDS, OVERLOAD_SECONDS, OVERLOAD_ROUNDS = 2.5, 6.0, 5
 NO_CACHE = ("--cache-bytes-max", "0")  # texts differ anyway; so that nothing can be doubted
 
 
@@ -77,24 +77,28 @@ def one_caller(url: str) -> Figure:
 
 
 def overload(url: str) -> list[Figure]:
-    """Find the peak, then offer twice as much."""
+    """Find the peak, and offer twice as much, in turn."""
     texts = mixed_texts(3)
-    peak = median(
-        len(accepted(run(closed_loop(url, CALLERS, texts, LOOP_SECONDS)))) / LOOP_SECONDS
-        for _ in range(ROUNDS)
-    )
-    replies = run(open_loop(url, 2 * peak, texts, OVERLOAD_SECONDS))
+    rounds: list[tuple[float, float]] = []
+    replies: list[Reply] = []
+    for _ in range(OVERLOAD_ROUNDS):
+        most = len(accepted(run(closed_loop(url, CALLERS, texts, LOOP_SECONDS)))) / LOOP_SECONDS
+        started = perf_counter()  # to the last answer: the queue that is filled is drained too
+        some = run(open_loop(url, 2 * most, texts, OVERLOAD_SECONDS))
+        rounds.append((len(accepted(some)) / (perf_counter() - started), most))
+        replies += some
+    rate, peak = (median(values) for values in zip(*rounds, strict=True))
+    ratio = median(ours / most for ours, most in rounds)
     served = [reply.seconds for reply in accepted(replies)]
     refused = [reply.seconds for reply in replies if reply.status in (429, 503)]
     assert len(served) + len(refused) == len(replies), "neither answered nor refused"
     ready = httpx.get(f"{url}/readyz").status_code == 200
-    rate = len(served) / OVERLOAD_SECONDS
     p99, refusal = percentile(served, 0.99), 1000 * percentile(refused, 0.99)
-    offered = f"offered {len(replies) / OVERLOAD_SECONDS:.0f}/s"
+    offered = f"offered {len(replies) / OVERLOAD_SECONDS / OVERLOAD_ROUNDS:.0f}/s"
     return [
         Figure(
-            "2 x capacity: answered", f"{rate:.0f}/s", f"peak {peak:.0f}/s", rate / peak,
-            ">= 0.95", rate >= 0.95 * peak and ready,
+            "2 x capacity: answered", f"{rate:.0f}/s", f"peak {peak:.0f}/s", ratio,
+            ">= 0.95", ratio >= 0.95 and ready,
         ),
         Figure(
             "2 x capacity: p99 of the answered", f"{p99:.2f} s", offered, None, "< 2 s", p99 < 2
