@@ -61,6 +61,23 @@ def open_lane(name: str, *, settings: Settings, metrics: Metrics) -> Lane:
     return Lane(encoder, metrics, settings, rate=rate, batching=batching, decoders=cores())
 
 
+def open_galleries(settings: Settings, metrics: Metrics) -> Galleries:
+    """Open the data folder, and show the size of what lies in it.
+
+    Raises:
+        GalleryError: it cannot be used.
+    """
+    galleries = Galleries.open(
+        settings.data_dir,
+        galleries_max=settings.galleries_max,
+        rows_max=settings.gallery_rows_max,
+        filter_depth_max=settings.filter_depth_max,
+    )
+    # Today's backends look at every row: none waits to be indexed.
+    metrics.galleries(lambda: [GalleryRows(name, rows, 0) for name, rows in galleries.counts()])
+    return galleries
+
+
 def open_redis(settings: Settings, metrics: Metrics) -> RedisDoor | None:
     """Prepare to call Redis, where there is one; nothing is called yet.
 
@@ -115,14 +132,7 @@ def assemble(settings: Settings) -> Parts:
     recall = open_recall(settings, metrics, redis)
     allowance = open_allowance(settings, redis)
     traces = None if settings.otlp_url is None else Traces(settings.otlp_url)
-    galleries = Galleries.open(
-        settings.data_dir,
-        galleries_max=settings.galleries_max,
-        rows_max=settings.gallery_rows_max,
-        filter_depth_max=settings.filter_depth_max,
-    )
-    # Today's backends look at every row: none waits to be indexed.
-    metrics.galleries(lambda: [GalleryRows(name, rows, 0) for name, rows in galleries.counts()])
+    galleries = open_galleries(settings, metrics)
     opener = partial(open_lane, settings=settings, metrics=metrics)
     shelf = Shelf(
         opener,

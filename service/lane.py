@@ -110,11 +110,10 @@ class Lane:
         """
         call = self._admitted(len(items), asking, bulk=bulk)
         try:
-            if is_short(items):  # the way through a thread would take longer than the work
-                self._decode(call, items, role, truncate)
-            elif items:
-                self._decode_later(call, items, role, truncate)
             if items:
+                # The way through a thread would take longer than to decode a short text.
+                decode = self._decode if is_short(items) else self._decode_later
+                decode(call, items, role, truncate)
                 await call.done
         finally:
             self._leave(call)

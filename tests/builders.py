@@ -1,6 +1,7 @@
 """Short ways to what many tests need: running parts, and a client of them."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,10 @@ async def calling(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
             yield client
     finally:
         await parts.leave()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for another thread, for five seconds at most."""
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.001)

@@ -28,7 +28,7 @@ from service.errors import (
 from service.lane import Lane
 from service.metrics import Metrics
 from service.settings import Settings
-from tests.builders import calling, running
+from tests.builders import calling, running, until
 from tests.fakes import FakeEncoder, row_of
 
 
@@ -48,13 +48,6 @@ def embed(lane: Lane, *texts: str, **asked: Any) -> Awaitable[Call]:
     asking = Asking(asked.pop("caller", "anyone"), deadline=asked.pop("deadline", math.inf))
     items = [Item("text", text) for text in texts]
     return asyncio.ensure_future(lane.embed(items, asking=asking, **asked))
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for another thread, for five seconds at most."""
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.001)
 
 
 def holding(lane: Lane, encoder: FakeEncoder) -> Callable[[], bool]:

@@ -6,13 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.bench.callers import WORDS
 from tests.bench.figures import resident_bytes
 from tests.server import Server
 
 CALLS, WARM = 1500, 300
 CEILING_BYTES = 500 << 20  # stated in docs/serving.md
 GROWTH_BYTES_MAX = 40 << 20
-WORDS = ("whose", "mark", "is", "this", "the", "gallery", "tells", "or", "says", "unknown")
 
 
 @pytest.mark.slow

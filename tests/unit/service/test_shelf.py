@@ -13,17 +13,11 @@ from service.batching import Batching
 from service.errors import ModelUnknown
 from service.lane import Lane
 from service.parts import Parts
-from tests.builders import calling, running
+from tests.builders import calling, running, until
 from tests.fakes import FakeEncoder
 
 Scene = Callable[[Parts, httpx.AsyncClient], Awaitable[None]]
 ASK = {"model": "fake", "input": "a b c"}
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 def play(scene: Scene, folder: Path, *names: str, **settings: float) -> None:
@@ -144,9 +138,7 @@ def test_one_that_nobody_uses_sleeps_and_wakes_when_asked(tmp_path: Path) -> Non
     async def scene(parts: Parts, client: httpx.AsyncClient) -> None:
         watch = asyncio.create_task(parts.embedder.shelf.watch())
         model = parts.embedder.shelf.model("fake")
-        async with asyncio.timeout(5):
-            while model.lane is not None:
-                await asyncio.sleep(0.01)
+        await until(lambda: model.lane is None)
         assert (await client.get("/v1/models/fake")).json()["state"] == "asleep"
         assert (await client.get("/readyz")).status_code == 200  # what sleeps is not loaded
         replies = await asyncio.gather(
