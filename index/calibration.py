@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.binomial import upper_bound
+from index.chunks import Chunks
 from index.errors import RowsInvalid, TooFewImpostors
 from index.hits import Mask, Positions, Scores, exact_scores
 from index.vectors import Rows
@@ -73,7 +74,7 @@ class Evidence:
 
 
 def gather(
-    rows: Rows,
+    rows: Chunks,
     codes: npt.NDArray[np.int32],
     queries: Rows,
     own: npt.NDArray[np.int32],
@@ -89,7 +90,7 @@ def gather(
     step = max(1, _ROUGH_BYTES_MAX // (4 * max(1, len(rows))))
     for start in range(0, len(queries) if len(rows) else 0, step):
         some = slice(start, start + step)
-        rough = queries[some] @ rows.T
+        rough = rows.products(queries[some])
         if alive is not None:
             rough[:, ~alive] = -np.inf
         if itself is not None:
@@ -110,9 +111,8 @@ def own_evidence(view: View, exemplars_max: int) -> Evidence:
     if len(living) > exemplars_max:
         chance = np.random.default_rng(_SAMPLE_SEED)
         living = np.sort(chance.choice(living, exemplars_max, replace=False))
-    return gather(
-        view.vectors, view.codes, view.vectors[living], view.codes[living], living, view.alive
-    )
+    rows = view.vectors
+    return gather(rows, view.codes, rows.take(living), view.codes[living], living, view.alive)
 
 
 def sent_evidence(view: View, queries: Rows, labels: Sequence[str | None] | None) -> Evidence:
@@ -130,7 +130,7 @@ def sent_evidence(view: View, queries: Rows, labels: Sequence[str | None] | None
     return gather(view.vectors, view.codes, queries, own, alive=view.alive)
 
 
-def _best(rows: Rows, queries: Rows, rough: npt.NDArray[np.floating]) -> Scores:
+def _best(rows: Chunks, queries: Rows, rough: npt.NDArray[np.floating]) -> Scores:
     """Return the fixed score of each query's best row, for those that have one."""
     at = rough.argmax(axis=1)
     there = np.flatnonzero(np.isfinite(rough[np.arange(len(rough)), at]))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index import store
-from index.backend import AUTO, open_backend
+from index.backend import AUTO, check_index
 from index.database import Connection, Database
 from index.errors import GalleryExists, GalleryFull, GalleryUnknown, NameInvalid, RowsInvalid
 from index.filters import DEPTH_MAX
@@ -86,7 +86,7 @@ class Galleries:
             raise RowsInvalid(f"dim is {dim}: 1 to {DIM_MAX} are allowed")
         if not 0.0 < recall_target <= 1.0:
             raise RowsInvalid(f"recall_target is {recall_target}: it lies above 0, and 1 at most")
-        open_backend(index)
+        check_index(index)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         wanted = store.GalleryRow(0, name, model, space, dim, index, recall_target, 0, now, None)
 

@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from index import store
-from index.backend import AUTO, AUTO_MEANS, open_backend
+from index import compaction, store
 from index.calibration import Calibration, calibrated, own_evidence, sent_evidence
 from index.database import Connection, Database, corrupt
 from index.errors import (
@@ -21,13 +20,17 @@ from index.errors import (
 from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
 from index.filters import compile_sql, constant, parse
 from index.hits import Found
+from index.page import Page
 from index.published import Published
 from index.reader import Reader
+from index.scan import USUAL, open_scan, scan_names
 from index.vectors import Rows, unit_rows
-from index.view import Page, View
+from index.view import View
 from index.writer import Writer
 
 T = TypeVar("T")
+
+COMPACTED_AT_ONCE = 20_000  # rows that are copied within a write: 10 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,10 @@ class Gallery:
         self._row = row
         self._database, self._writer, self._rows_max = database, writer, rows_max
         self._filter_depth_max = filter_depth_max
-        self._backend = open_backend(row.backend)
+        self._scan_name = row.backend if row.backend in scan_names() else USUAL
+        self._scan = open_scan(self._scan_name)
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
-        empty = View.of(Page.empty(row.dim), row.seq, None, self._backend)
+        empty = View.of(Page.empty(row.dim), row.seq, None, self._scan)
         self._published = Published(row.name, empty)
         self._reader = Reader(row, database, self._published)
 
@@ -96,7 +100,7 @@ class Gallery:
                 )
             page = page.with_room(len(some.rows))
             page.append(vectors, some.rows, some.ids, some.labels)
-        self._published.swap(View.of(page, self._row.seq, None, self._backend))
+        self._published.swap(View.of(page, self._row.seq, None, self._scan))
 
     @property
     def seq(self) -> int:
@@ -117,9 +121,9 @@ class Gallery:
             space=row.space,
             dim=row.dim,
             index=row.backend,
-            index_in_use=AUTO_MEANS if row.backend == AUTO else row.backend,
+            index_in_use=self._scan_name if view.indexed is None else view.indexed.built.name,
             recall_target=row.recall_target,
-            recall=self._backend.recall_floor,
+            recall=1.0 if view.indexed is None else view.indexed.built.recall,
             count=view.count,
             labels=view.label_count(),
             seq=view.seq,
@@ -364,7 +368,10 @@ class Gallery:
             page.append(rows, added, [e.id for e in written], [e.label for e in written])
             if alive is not None:
                 alive = np.append(alive, np.ones(len(rows), np.bool_))
-        self._published.swap(View.of(page, seq, alive, self._backend))
+        fresh = View.of(page, seq, alive, self._scan, view.indexed)
+        if fresh.n <= COMPACTED_AT_ONCE and compaction.is_due(fresh):
+            fresh = compaction.rejoined(fresh, compaction.compacted(fresh), fresh)
+        self._published.swap(fresh)
 
 
 def _row_after(cursor: str | None) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,15 @@ class Found:
     hits: list[list[Hit]]
 
 
-def exact_scores(rows: Rows, positions: Positions, query: Rows) -> Scores:
+class Takes(Protocol):
+    """Rows (n, d) of which some can be copied out."""
+
+    def take(self, positions: Positions) -> Rows:
+        """Return the rows at these positions (m,), as (m, d)."""
+        ...
+
+
+def exact_scores(rows: Takes, positions: Positions, query: Rows) -> Scores:
     """Score the rows (n, d) at `positions` (m,) against one query (d,), always in the same way.
 
     Products and pairwise sums are float64, rounded once to float32 and clipped to [-1, 1]. So a
@@ -46,7 +54,7 @@ def exact_scores(rows: Rows, positions: Positions, query: Rows) -> Scores:
     scores = np.empty(len(positions), np.float32)
     for start in range(0, len(positions), _SLICE_ROWS):
         part = slice(start, start + _SLICE_ROWS)
-        scores[part] = pair_scores(rows[positions[part]], query)
+        scores[part] = pair_scores(rows.take(positions[part]), query)
     return scores
 
 
@@ -71,6 +79,23 @@ def ranked(scores: Scores, positions: Positions, k: int) -> tuple[Scores, Positi
     """Return the best k of the candidates in the order of hits."""
     order = np.lexsort((positions, -scores))[:k]
     return scores[order], positions[order]
+
+
+def best_of(
+    rows: Takes, query: Rows, rough: Scores, positions: Positions, k: int
+) -> tuple[Scores, Positions]:
+    """Return the best k for a query (d,), given rough float32 scores (m,) of rows at `positions`.
+
+    Only those that rounding could place among the best are scored in the fixed way.
+    """
+    k = min(k, len(rough))
+    if k == 0:
+        return rough[:0], positions[:0]
+    kth = np.partition(rough, len(rough) - k)[len(rough) - k]
+    slack = rounding_slack(len(query))
+    floor = kth - slack if np.isfinite(kth) else np.finfo(np.float32).min
+    near = positions[np.flatnonzero(rough >= floor)]
+    return ranked(exact_scores(rows, near, query), near, k)
 
 
 def stacked(found: Sequence[tuple[Scores, Positions]], k: int) -> tuple[Scores, Positions]:

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from index.backend import AUTO, backend_names
+from index.backend import AUTO, index_names
 from index.galleries import DIM_MAX
 from service.intake import schema_of_input, schema_of_item
 from service.numbers import DType
@@ -37,7 +37,7 @@ Pair = Annotated[list[AnyItem], Field(min_length=2, max_length=2)]
 Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # Checked by the index, in its own words; the schema lists what there is.
-IndexName = Annotated[Name, WithJsonSchema({"type": "string", "enum": [AUTO, *backend_names()]})]
+IndexName = Annotated[Name, WithJsonSchema({"type": "string", "enum": index_names()})]
 
 
 class Wire(BaseModel):

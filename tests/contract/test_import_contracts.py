@@ -51,7 +51,7 @@ PLANTED = [
     ("redis-door", "service.recall", "import redis"),
     ("redis-door", "service.keys", "def late(): from redis.asyncio import Redis"),
     ("concrete-encoder", "service.lane", "from models.onnx_encoder import OnnxEncoder"),
-    ("plug-ins", "index.view", "from index.backends import scan"),
+    ("plug-ins", "index.view", "from index.scans import scan"),
     ("no-circles", "index.hits", "from index.view import View"),
     ("no-circles", "models.training.texts", "from models.training import parity"),
     ("no-circles", "service.batcher", "def late(): from service.lane import Lane"),

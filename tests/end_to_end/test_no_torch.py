@@ -59,7 +59,7 @@ def test_torch_cannot_be_imported_there(told: dict[str, Any]) -> None:
 
 def test_all_that_serves_can_be_imported(told: dict[str, Any]) -> None:
     """Plug-ins too: their catalogs import by name, which no import contract sees."""
-    plug_ins = {"models.modalities.text", "index.backends.flat", "service.routes.questions"}
+    plug_ins = {"models.modalities.text", "index.scans.flat", "service.routes.questions"}
     assert plug_ins | {"service.commands.models"} <= set(told["imported"])
 
 

@@ -17,11 +17,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from index import compaction
 from index import view as view_module
-from index.backend import backend_names
 from index.exemplar import Exemplar
 from index.galleries import Galleries
-from index.hits import exact_scores
+from index.hits import pair_scores
+from index.scan import scan_names
 from index.vectors import unit_rows
 
 DIM = 4
@@ -64,7 +65,7 @@ class GalleryMachine(RuleBasedStateMachine):
         self.model: dict[str, Exemplar] = {}
         self.seq = 0
 
-    @initialize(index=st.sampled_from(backend_names()))
+    @initialize(index=st.sampled_from(scan_names()))
     def create(self, index):
         self.gallery, _ = self.galleries.create("g", space="s", dim=DIM, index=index)
 
@@ -126,8 +127,7 @@ class GalleryMachine(RuleBasedStateMachine):
     def expected(self, query, k, filter_, grouped, threshold):
         survivors = [one for one in self.model.values() if passes(filter_, one)]
         scored = [
-            (one.id, one.label, float(exact_scores(one.vector[None], np.array([0]), query)[0]))
-            for one in survivors
+            (one.id, one.label, float(pair_scores(one.vector[None], query)[0])) for one in survivors
         ]
         scored.sort(key=lambda one: -one[2])  # stable: ties stay in the order of rows
         if grouped:
@@ -180,7 +180,7 @@ class GalleryMachine(RuleBasedStateMachine):
 
 @pytest.mark.slow
 def test_a_gallery_is_a_dictionary_that_can_be_searched(monkeypatch):
-    monkeypatch.setattr(view_module, "_TOMBSTONES_MIN", 2)  # so that compaction happens
+    monkeypatch.setattr(compaction, "TOMBSTONES_MIN", 2)  # so that compaction happens
     monkeypatch.setattr(view_module, "_GROUP_FACTOR", 1)
     monkeypatch.setattr(view_module, "_GROUP_FIRST", 1)  # so that grouping takes several rounds
     run_state_machine_as_test(

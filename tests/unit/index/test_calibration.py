@@ -13,6 +13,7 @@ from index.calibration import (
     gather,
     platt,
 )
+from index.chunks import Chunks
 from index.errors import RowsInvalid, TooFewImpostors
 
 GENUINE = np.array([0.8, 0.9], np.float32)
@@ -90,7 +91,7 @@ def test_evidence_is_the_best_of_others_and_the_best_of_ones_own(unit):
     codes = (np.arange(60) % 7).astype(np.int32)
     alive = np.arange(60) % 11 != 0
     itself = np.flatnonzero(alive)[::2]
-    found = gather(rows, codes, rows[itself], codes[itself], itself, alive)
+    found = gather(Chunks.of(rows), codes, rows[itself], codes[itself], itself, alive)
     impostors, genuine = [], []
     for i in itself:
         others = [
@@ -113,9 +114,9 @@ def test_a_query_that_is_nobodys_has_no_genuine_score(unit):
     rows = unit(5)
     codes = np.arange(5, dtype=np.int32)
     own = np.array([-1, 3, -1], np.int32)
-    found = gather(rows, codes, unit(3, seed=1), own)
+    found = gather(Chunks.of(rows), codes, unit(3, seed=1), own)
     assert (len(found.impostors), len(found.genuine)) == (3, 1)
-    empty = gather(rows[:0], codes[:0], unit(3, seed=1), own)
+    empty = gather(Chunks.of(rows[:0]), codes[:0], unit(3, seed=1), own)
     assert (len(empty.impostors), len(empty.genuine)) == (0, 0)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from index import compaction
 from index import view as view_module
 from index.errors import (
     ExemplarUnknown,
@@ -213,7 +214,7 @@ def test_a_full_gallery_refuses_the_batch_and_replaces_still(gallery, people, un
 
 
 def test_tombstones_are_compacted_away_and_nothing_is_lost(gallery, people, monkeypatch):
-    monkeypatch.setattr(view_module, "_TOMBSTONES_MIN", 4)
+    monkeypatch.setattr(compaction, "TOMBSTONES_MIN", 4)
     gallery.enrol(people)
     widths = []
     for i in range(20):

@@ -1,0 +1,48 @@
+"""Leaving the dead rows behind: a page copied aside, then joined to what was written meanwhile."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from index.page import Page
+from index.view import View
+
+# Below these, tombstones cost less than copying the rows that are left.
+TOMBSTONES_MIN = 1024
+TOMBSTONES_SHARE = 0.25
+
+
+def is_due(view: View) -> bool:
+    """Tell whether so many rows of a view are dead that the living should be copied."""
+    return view.n - view.count > max(TOMBSTONES_MIN, view.n * TOMBSTONES_SHARE)
+
+
+def compacted(view: View) -> Page:
+    """Copy the living rows of a view; takes long, and nothing waits for it."""
+    assert view.alive is not None
+    return view.page.kept(view.alive)
+
+
+def rejoined(old: View, copied: Page, now: View) -> View:
+    """Return `now` over the copy of what lived in `old`, with the rows that came since; quick.
+
+    Called by the writer, so that nothing is written between.
+    """
+    assert old.alive is not None
+    late = now.page.rows(now.n).take(np.arange(old.n, now.n))
+    page = copied.with_room(len(late))
+    page.append(
+        late,
+        now.page.numbers[old.n : now.n].tolist(),
+        now.page.ids[old.n : now.n],
+        [now.page.label(at) for at in range(old.n, now.n)],
+    )
+    alive = np.ones(now.n, np.bool_) if now.alive is None else now.alive
+    fresh = View.of(
+        page, now.seq, np.concatenate([alive[: old.n][old.alive], alive[old.n :]]), now.scan
+    )
+    if now.indexed is None:
+        return fresh
+    return replace(
+        fresh, indexed=now.indexed.moved(np.append(old.alive, np.ones(now.n - old.n, np.bool_)))
+    )

@@ -1,0 +1,145 @@
+"""The rows of a gallery in memory, in the order of their numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.chunks import Chunks, chunk_rows
+from index.hits import Mask
+from index.vectors import Rows
+
+_CAPACITY_MIN = 64
+_SPARE_MIN = 1024
+_SPARE_MAX = 1 << 20  # rows of spare room in the small arrays
+_KEPT_AT_ONCE = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Arrays with spare room: appending writes behind the prefix that every view sees.
+
+    `codes` numbers the name an exemplar goes by, which is its label, or its id where it has none:
+    `labelled` tells which. Only the newest page of a gallery is appended to.
+    """
+
+    dim: int
+    arrays: tuple[Rows, ...]
+    numbers: npt.NDArray[np.int64]
+    codes: npt.NDArray[np.int32]
+    labelled: Mask
+    ids: list[str]
+    names: list[str]
+    code_of: dict[str, int]
+
+    @classmethod
+    def empty(cls, dim: int, capacity: int = _CAPACITY_MIN) -> "Page":
+        """Return a page without rows, with room for `capacity`."""
+        return cls(
+            dim,
+            _arrays((), 0, capacity, dim),
+            np.empty(capacity, np.int64),
+            np.empty(capacity, np.int32),
+            np.empty(capacity, np.bool_),
+            [],
+            [],
+            {},
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, n: int) -> Chunks:
+        """Return the first `n` rows (n, d)."""
+        return Chunks(self.arrays, n, self.dim)
+
+    def with_room(self, rows: int) -> "Page":
+        """Return a page with room for so many more rows: itself, or one with larger arrays.
+
+        Full chunks of vectors are shared, and so are the names: neither is written to again.
+        """
+        n = len(self)
+        if n + rows <= min(len(self.numbers), sum(map(len, self.arrays))):
+            return self
+        larger = max(n + rows, min(2 * n, n + _SPARE_MAX))
+        return Page(
+            self.dim,
+            _arrays(self.arrays, n, n + rows, self.dim),
+            _grown(self.numbers, n, larger),
+            _grown(self.codes, n, larger),
+            _grown(self.labelled, n, larger),
+            self.ids,
+            self.names,
+            self.code_of,
+        )
+
+    def append(
+        self,
+        vectors: Rows,
+        numbers: Sequence[int],
+        ids: Sequence[str],
+        labels: Sequence[str | None],
+    ) -> None:
+        """Write rows (n, d) behind the last one; the page has room for them."""
+        start, stop = len(self), len(self) + len(ids)
+        each, done = chunk_rows(self.dim), start
+        while done < stop:
+            chunk, first = divmod(done, each)
+            last = min(stop, (chunk + 1) * each)
+            self.arrays[chunk][first : first + last - done] = vectors[done - start : last - start]
+            done = last
+        self.numbers[start:stop] = numbers
+        self.codes[start:stop] = [
+            self._code(one if label is None else label)
+            for one, label in zip(ids, labels, strict=True)
+        ]
+        self.labelled[start:stop] = [label is not None for label in labels]
+        self.ids.extend(ids)
+
+    def label(self, at: int) -> str | None:
+        """Return the label of the row at a position."""
+        return self.names[self.codes[at]] if self.labelled[at] else None
+
+    def kept(self, alive: Mask) -> "Page":
+        """Return a page of the living rows alone, those among the first (n,)."""
+        kept = np.flatnonzero(alive)
+        fresh = Page.empty(self.dim, max(_CAPACITY_MIN, len(kept) + _SPARE_MIN))
+        rows = self.rows(len(alive))
+        for start in range(0, len(kept), _KEPT_AT_ONCE):
+            some = kept[start : start + _KEPT_AT_ONCE]
+            at = some.tolist()
+            fresh.append(
+                rows.take(some),
+                self.numbers[some].tolist(),
+                [self.ids[i] for i in at],
+                [self.label(i) for i in at],
+            )
+        return fresh
+
+    def _code(self, name: str) -> int:
+        code = self.code_of.setdefault(name, len(self.names))
+        if code == len(self.names):
+            self.names.append(name)
+        return code
+
+
+def _arrays(old: tuple[Rows, ...], n: int, need: int, dim: int) -> tuple[Rows, ...]:
+    """Return arrays with room for `need` rows, the first `n` of them those of the old ones."""
+    each = chunk_rows(dim)
+    arrays = list(old)
+    if arrays and len(arrays[-1]) < each:  # the only one: doubling is for small galleries
+        first = np.empty((min(each, max(need, 2 * n)), dim), np.float32)
+        first[:n] = arrays[0][:n]
+        arrays = [first]
+    while sum(map(len, arrays)) < need:
+        # Untouched memory is not resident, so that a whole chunk costs nothing yet.
+        arrays.append(np.empty((each if arrays or need > each else need, dim), np.float32))
+    return tuple(arrays)
+
+
+def _grown(array: npt.NDArray[Any], n: int, capacity: int) -> npt.NDArray[Any]:
+    larger = np.empty(capacity, array.dtype)
+    larger[:n] = array[:n]
+    return larger

@@ -1,0 +1,67 @@
+"""How a search is answered: by the index where it can be trusted, by a look at every row else."""
+
+import math
+
+import numpy as np
+
+from index.chunks import Chunks
+from index.hits import Mask, Positions, Scores, best_of, stacked
+from index.indexed import Indexed
+from index.scan import Scan
+from index.vectors import Rows
+
+SCANNED_ROWS = 16_384  # so few survivors are looked at one by one: 5 ms at 384 dimensions
+_SPARE_SHARE, _SPARE = 1.5, 8
+
+
+def best(
+    rows: Chunks,
+    scan: Scan,
+    indexed: Indexed | None,
+    queries: Rows,
+    k: int,
+    allowed: Mask | None,
+) -> tuple[Scores, Positions]:
+    """Return the best min(k, n) allowed rows of each query (q, d), as `Scan.best` does.
+
+    An index is asked for so many that, were the allowed rows spread evenly, enough of them are
+    among those. Where they are not (a filter may have to do with the distance), every row is
+    looked at: never are there fewer hits than rows allowed, and never worse ones than the recall
+    of the index at that depth.
+    """
+    near = None if indexed is None else _near(indexed, queries, k, allowed)
+    if near is None or indexed is None:
+        return scan.best(rows, queries, k, allowed)
+    _, delta = scan.best(rows, queries, k, allowed, start=indexed.upto)
+    found = []
+    for query, some, late in zip(queries, near, delta, strict=True):
+        if some is None:
+            (scores,), (positions,) = scan.best(rows, query[np.newaxis], k, allowed)
+            found.append((scores, positions))
+        else:
+            both = np.concatenate([some, late[late >= 0]])
+            found.append(best_of(rows, query, rows.take(both) @ query, both, k))
+    return stacked(found, min(k, len(rows)))
+
+
+def _near(
+    indexed: Indexed, queries: Rows, k: int, allowed: Mask | None
+) -> list[Positions | None] | None:
+    """Return the allowed candidates of each query, None for a query that has too few of them.
+
+    None for all where the index cannot help.
+    """
+    survivors = indexed.upto
+    want = k
+    if allowed is not None:
+        survivors = int(np.count_nonzero(allowed[: indexed.upto]))
+        if survivors > SCANNED_ROWS:
+            share = survivors / len(indexed.built)
+            want = math.ceil(k / share * _SPARE_SHARE) + _SPARE
+    if survivors <= SCANNED_ROWS:
+        return None
+    found = indexed.candidates(queries, want)
+    if found is None:
+        return None
+    kept = found if allowed is None else [each[allowed[each]] for each in found]
+    return [each if len(each) >= min(k, survivors) else None for each in kept]

@@ -1,0 +1,1 @@
+"""Exact ways to search: each file is one."""
