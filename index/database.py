@@ -18,7 +18,7 @@ Connection: TypeAlias = apsw.Connection
 
 FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 1
 
 _READERS_MAX = 8
 _READER_WAIT_SECONDS = 10.0
@@ -57,19 +57,6 @@ CREATE TABLE contents (
     item TEXT
 ) STRICT;
 """
-
-# What each version added to the one before; a new file gets them all.
-# `doomed` are galleries that were deleted, whose rows are still being removed.
-_ADDED = {
-    2: """
-CREATE TABLE doomed (gallery INTEGER PRIMARY KEY) STRICT;
-CREATE TABLE aliases (
-    alias TEXT PRIMARY KEY,
-    gallery INTEGER NOT NULL,
-    previous INTEGER
-) STRICT;
-""",
-}
 
 _REFUSED = (
     OSError,
@@ -178,6 +165,11 @@ def _connect(path: Path) -> Connection:
     return connection
 
 
+def read_only(path: Path) -> Connection:
+    """Open another connection that cannot write, for a process that only reads."""
+    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+
+
 def _give_birth(path: Path) -> None:
     """Create the file aside and rename it, so that an empty or half-made one is never ours."""
     if path.with_name(f"{path.name}-wal").exists():
@@ -191,7 +183,7 @@ def _give_birth(path: Path) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     with connection:
         connection.execute(_SCHEMA)
-        _bring_up(connection, 1)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.close()
     sync(young)
     young.rename(path)
@@ -213,18 +205,8 @@ def _check(path: Path) -> None:
                 f"{path} has schema {version}, this program knows {SCHEMA_VERSION}: "
                 "run the newer Semblance that wrote it"
             )
-        if version < SCHEMA_VERSION:
-            with connection:
-                _bring_up(connection, version)
     finally:
         connection.close()
-
-
-def _bring_up(connection: Connection, version: int) -> None:
-    """Add to a database of an older version what this program knows; inside a transaction."""
-    for newer in range(version + 1, SCHEMA_VERSION + 1):
-        connection.execute(_ADDED[newer])
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def sync(path: Path) -> None:

@@ -1,10 +1,19 @@
 """The only door to FAISS."""
 
+import os
+from typing import Any
+
+import faiss
 import numpy as np
 from faiss import IDSelectorBitmap, swig_ptr, swigfaiss
 
+from index.chunks import Chunks
 from index.hits import Mask, Positions, Scores
+from index.plan import Parameter, Plan
 from index.vectors import Rows
+
+_CORES = len(os.sched_getaffinity(0))
+_QUERIES_FOR_ALL_CORES = 4
 
 
 def nearest(queries: Rows, rows: Rows, k: int, allowed: Mask | None) -> tuple[Scores, Positions]:
@@ -29,3 +38,49 @@ def nearest(queries: Rows, rows: Rows, k: int, allowed: Mask | None) -> tuple[Sc
         selector,
     )
     return scores, positions
+
+
+class FaissIndex:
+    """A built index of FAISS; nobody changes it, so that many threads may search."""
+
+    def __init__(self, index: Any, parameter: Parameter | None) -> None:
+        self._index, self.parameter = index, parameter
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @classmethod
+    def build(cls, rows: Chunks, plan: Plan, seed: int = 0) -> "FaissIndex":
+        """Train on a sample and add all rows (n, d); takes long, and every core."""
+        index = faiss.index_factory(rows.dim, plan.factory, faiss.METRIC_INNER_PRODUCT)
+        chance = np.random.default_rng(seed)
+        n = min(len(rows), plan.sample)
+        index.train(rows.take(np.sort(chance.choice(len(rows), n, replace=False))))
+        for _, part in rows.slices():
+            index.add(np.ascontiguousarray(part))
+        return cls(index, plan.parameter)
+
+    @classmethod
+    def load(cls, written: bytes, parameter: Parameter | None) -> "FaissIndex":
+        """Read an index that `dump` wrote here: never one that somebody sent."""
+        return cls(faiss.deserialize_index(np.frombuffer(written, np.uint8)), parameter)
+
+    def dump(self) -> memoryview:
+        """Write the index out."""
+        return memoryview(faiss.serialize_index(self._index))
+
+    def search(self, queries: Rows, depth: int, effort: int) -> Positions:
+        """Return candidates (q, depth) of each query (q, d), -1 where there are fewer."""
+        # The number of threads is each thread's own, and a team costs more than one query.
+        faiss.omp_set_num_threads(1 if len(queries) < _QUERIES_FOR_ALL_CORES else _CORES)
+        found: Positions = self._index.search(
+            np.ascontiguousarray(queries), min(depth, len(self)), params=self._asked(effort)
+        )[1]
+        return found
+
+    def _asked(self, effort: int) -> Any:
+        if self.parameter == "nprobe":
+            return faiss.SearchParametersIVF(nprobe=effort)
+        if self.parameter == "efSearch":
+            return faiss.SearchParametersHNSW(efSearch=effort)
+        return None

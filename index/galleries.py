@@ -8,6 +8,7 @@ from pathlib import Path
 
 from index import store
 from index.backend import AUTO, check_index
+from index.builds import Builds, swept
 from index.database import Connection, Database
 from index.errors import GalleryExists, GalleryFull, GalleryUnknown, NameInvalid, RowsInvalid
 from index.filters import DEPTH_MAX
@@ -29,8 +30,12 @@ class Galleries:
         galleries_max: int,
         rows_max: int,
         filter_depth_max: int,
+        index_rows_min: int,
+        index_memory_share: float,
     ) -> None:
         self._lock, self._database = lock, database
+        self._index_rows_min, self._index_memory_share = index_rows_min, index_memory_share
+        self._builds: Builds | None = None
         self._galleries_max, self._rows_max = galleries_max, rows_max
         self._filter_depth_max = filter_depth_max
         self._writer = Writer(database)
@@ -44,15 +49,28 @@ class Galleries:
         galleries_max: int = 1000,
         rows_max: int = 10_000_000,
         filter_depth_max: int = DEPTH_MAX,
+        index_rows_min: int = 20_000,
+        index_memory_share: float = 0.5,
     ) -> "Galleries":
         """Open a data folder, creating what is missing; `rows_max` bounds each gallery.
+
+        From `index_rows_min` rows on, a gallery whose index is not a scan gets one built behind the
+        scenes, which may take `index_memory_share` of the memory of its rows.
 
         Raises: FolderLocked, StoreCorrupt, StoreNewer, StoreUnavailable.
         """
         lock = FolderLock(folder)
         try:
             database = Database(folder)
-            opened = cls(lock, database, galleries_max, rows_max, filter_depth_max)
+            opened = cls(
+                lock,
+                database,
+                galleries_max,
+                rows_max,
+                filter_depth_max,
+                index_rows_min,
+                index_memory_share,
+            )
             try:
                 opened._load()
             except BaseException:
@@ -134,12 +152,12 @@ class Galleries:
                 continue  # deleted while we looked
         return found
 
-    def counts(self) -> list[tuple[str, int]]:
-        """Count the exemplars of every gallery: cheap, and asked often."""
+    def counts(self) -> list[tuple[str, int, int]]:
+        """Count the exemplars of every gallery, and those that its index does not hold yet."""
         found = []
         for gallery in list(self._galleries.values()):
             with suppress(GalleryUnknown):  # deleted while we looked
-                found.append((gallery.name, gallery.count))
+                found.append((gallery.name, gallery.count, gallery.delta))
         return found
 
     def delete(self, name: str) -> None:
@@ -169,12 +187,14 @@ class Galleries:
 
     def close(self) -> None:
         """Finish the writes that wait and free the folder; a second call does nothing."""
+        if self._builds is not None:
+            self._builds.close()
         self._writer.close()
         self._database.close()
         self._lock.release()
 
     def _gallery(self, row: store.GalleryRow) -> Gallery:
-        bounds = self._rows_max, self._filter_depth_max
+        bounds = self._rows_max, self._filter_depth_max, self._index_rows_min
         return Gallery(row, self._database, self._writer, *bounds)
 
     def _load(self) -> None:
@@ -183,6 +203,10 @@ class Galleries:
                 gallery = self._gallery(row)
                 gallery.load(connection)
                 self._galleries[row.name] = gallery
+        swept(self._database.path.parent)
+        self._builds = Builds(
+            self._database.path, lambda: list(self._galleries.values()), self._index_memory_share
+        )
 
 
 def _agree(standing: store.GalleryRow, wanted: store.GalleryRow) -> None:

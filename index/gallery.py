@@ -1,13 +1,14 @@
 """One gallery: what is enrolled is on disk before it is acknowledged, and found from then on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from index import compaction, store
+from index.backend import candidates_for
 from index.calibration import Calibration, calibrated, own_evidence, sent_evidence
 from index.database import Connection, Database, corrupt
 from index.errors import (
@@ -20,6 +21,7 @@ from index.errors import (
 from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
 from index.filters import compile_sql, constant, parse
 from index.hits import Found
+from index.indexed import Built, Indexed
 from index.page import Page
 from index.published import Published
 from index.reader import Reader
@@ -30,6 +32,9 @@ from index.writer import Writer
 
 T = TypeVar("T")
 
+GROWN = 2  # times the rows: then a scan that was chosen is measured again
+DELTA_SHARE = 0.1  # of the rows of an index, beyond which it is built anew
+LIVING = 0.75  # share of its rows below which it is built anew
 COMPACTED_AT_ONCE = 20_000  # rows that are copied within a write: 10 ms
 
 
@@ -48,6 +53,7 @@ class GalleryState:
     count: int
     labels: int
     seq: int
+    index_why: str | None
     created_at: str
     calibration: Calibration | None
     calibration_stale: bool
@@ -67,7 +73,12 @@ class Gallery:
         writer: Writer,
         rows_max: int,
         filter_depth_max: int,
+        index_rows_min: int,
     ) -> None:
+        self.index, self.recall_target = row.backend, row.recall_target
+        self._index_rows_min = index_rows_min
+        self._index_why: str | None = None
+        self._declined_rows = 0
         self.name, self.space, self.dim, self.model = row.name, row.space, row.dim, row.model
         self.number = row.gallery
         self._row = row
@@ -127,6 +138,7 @@ class Gallery:
             count=view.count,
             labels=view.label_count(),
             seq=view.seq,
+            index_why=self._index_why,
             created_at=row.created_at,
             calibration=calibration,
             calibration_stale=calibration is not None and calibration.stale(view.count),
@@ -320,6 +332,58 @@ class Gallery:
     def drop(self) -> None:
         """Let go of the rows: the gallery is deleted."""
         self._published.drop()
+
+    # The index, which `index.builds` looks after
+
+    @property
+    def delta(self) -> int:
+        """The rows that an index does not hold yet, and that are looked at one by one."""
+        view = self._published.seen()
+        return 0 if view.indexed is None else view.n - view.indexed.upto
+
+    def compaction_due(self) -> bool:
+        """Tell whether so many rows are dead that the living should be copied."""
+        view = self._published.seen()
+        return view.n > COMPACTED_AT_ONCE and compaction.is_due(view)
+
+    def compact(self) -> None:
+        """Leave the dead rows behind; searches and writes go on meanwhile."""
+        old = self._published.seen()
+        copied = compaction.compacted(old)
+
+        def publish(_: None) -> None:
+            self._published.swap(compaction.rejoined(old, copied, self._published.seen()))
+
+        self._write(lambda _: None, publish)
+
+    def build_due(self) -> bool:
+        """Tell whether an index should be built, for want of one or because the rows went on."""
+        view = self._published.seen()
+        if view.count < self._index_rows_min or not candidates_for(self.index):
+            return False
+        if view.indexed is None:
+            return view.count >= GROWN * self._declined_rows
+        held, upto = len(view.indexed.built), view.indexed.upto
+        living = upto if view.alive is None else int(np.count_nonzero(view.alive[:upto]))
+        late = view.n - upto
+        return late > max(self._index_rows_min // 4, held * DELTA_SHARE) or living < held * LIVING
+
+    def attach(
+        self, built: Built | None, numbers: npt.NDArray[np.int64], rows: int, why: str
+    ) -> None:
+        """Search through an index that was built over the rows of these numbers, from now on.
+
+        None goes back to a scan, until the gallery has twice the `rows` for which that was chosen.
+        """
+
+        def publish(_: None) -> None:
+            view = self._published.seen()
+            self._index_why = why
+            self._declined_rows = rows if built is None else 0
+            indexed = None if built is None else Indexed.over(built, numbers, view.numbers)
+            self._published.swap(replace(view, indexed=indexed))
+
+        self._write(lambda _: None, publish)
 
     # Inside
 

@@ -4,18 +4,24 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from index.hits import Positions
+from index.hits import Mask, Positions
 from index.vectors import Rows
 
 
 class Built(Protocol):
     """An index that was built and measured; never changed, searched by many threads at once."""
 
-    name: str
-    """The backend that built it."""
-    recall: float
-    """The share of the true best that it was measured to find, as it is asked."""
+    @property
+    def name(self) -> str:
+        """The backend that built it."""
+        ...
+
+    @property
+    def recall(self) -> float:
+        """The share of the true best that it was measured to find, as it is asked."""
+        ...
 
     def __len__(self) -> int:
         """Count the rows that it was built over."""
@@ -27,10 +33,6 @@ class Built(Protocol):
         They are numbered as the rows were when it was built, in no order, and -1 where there are
         fewer. None where `want` is more than was measured.
         """
-        ...
-
-    def harder(self) -> "Built | None":
-        """Return the same index searched at the next higher effort, or None at the highest."""
         ...
 
 
@@ -47,6 +49,19 @@ class Indexed:
     upto: int
     at: Positions | None = None
 
+    @classmethod
+    def over(
+        cls, built: Built, numbers: npt.NDArray[np.int64], held: npt.NDArray[np.int64]
+    ) -> "Indexed":
+        """Place an index over rows of these numbers (m,) in a page that holds `held` (n,)."""
+        at = np.searchsorted(held, numbers)
+        there = np.append(held, -1)[at] == numbers
+        # Numbers rise: what came after the last row of the index is behind it.
+        upto = int(np.searchsorted(held, numbers[-1], side="right"))
+        if upto == len(numbers) and there.all():
+            return cls(built, upto)
+        return cls(built, upto, np.where(there, at, -1))
+
     def candidates(self, queries: Rows, want: int) -> list[Positions] | None:
         """Return positions in the page for each query (q, d); None as `Built` does."""
         found = self.built.candidates(queries, want)
@@ -58,7 +73,7 @@ class Indexed:
         placed = [self.at[each] for each in some]
         return [each[each >= 0] for each in placed]
 
-    def moved(self, alive: np.ndarray) -> "Indexed":
+    def moved(self, alive: Mask) -> "Indexed":
         """Return it over a page from which the dead rows (not `alive`, (n,)) were taken."""
         to = np.where(alive, np.cumsum(alive) - 1, -1)
         at = np.arange(len(self.built)) if self.at is None else self.at

@@ -48,13 +48,18 @@ class View:
         return self.page.rows(self.n)
 
     @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """The durable numbers (n,) of the rows, rising."""
+        return self.page.numbers[: self.n]
+
+    @property
     def codes(self) -> npt.NDArray[np.int32]:
         """The name codes (n,) of the rows."""
         return self.page.codes[: self.n]
 
     def mask_of(self, numbers: Sequence[int]) -> Mask:
         """Return which positions hold these row numbers; unknown numbers are passed over."""
-        held, wanted = self.page.numbers[: self.n], np.asarray(numbers, np.int64)
+        held, wanted = self.numbers, np.asarray(numbers, np.int64)
         at = np.searchsorted(held, wanted)
         inside = at < self.n
         at = at[inside][held[at[inside]] == wanted[inside]]
@@ -97,7 +102,7 @@ class View:
 
     def with_vectors(self, found: list[list[Hit]]) -> list[list[Hit]]:
         """Return hits of this view with their rows (d,)."""
-        held = self.page.numbers[: self.n]
+        held = self.numbers
         return [
             [
                 replace(hit, vector=row)

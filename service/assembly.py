@@ -72,9 +72,10 @@ def open_galleries(settings: Settings, metrics: Metrics) -> Galleries:
         galleries_max=settings.galleries_max,
         rows_max=settings.gallery_rows_max,
         filter_depth_max=settings.filter_depth_max,
+        index_rows_min=settings.index_rows_min,
+        index_memory_share=settings.index_memory_share,
     )
-    # Today's backends look at every row: none waits to be indexed.
-    metrics.galleries(lambda: [GalleryRows(name, rows, 0) for name, rows in galleries.counts()])
+    metrics.galleries(lambda: [GalleryRows(*counted) for counted in galleries.counts()])
     return galleries
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Problem(BaseModel):
@@ -100,6 +100,9 @@ class GalleryOut(BaseModel):
     count: int
     labels: int
     seq: int
+    index_why: str | None = Field(
+        description="What was measured when the index in use was chosen; null before that."
+    )
     created_at: str
     calibration: CalibrationOut | None
     calibration_stale: bool

@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     )
     galleries_max: int = Field(1000, ge=1, description="Galleries in the data folder.")
     gallery_rows_max: int = Field(10_000_000, ge=1, description="Exemplars of one gallery.")
+    index_rows_min: int = Field(
+        20_000, ge=2000, description="Exemplars from which on an index is built and measured."
+    )
+    index_memory_share: float = Field(
+        0.5, ge=0, description="Memory that an index may take, as a share of its vectors'."
+    )
 
     connections_max: int = Field(
         4096, ge=1, description="Open connections; one more is told 503 and closed."

@@ -1,0 +1,1 @@
+"""Kinds of built indexes: each file is one."""

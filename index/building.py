@@ -1,0 +1,115 @@
+"""The process that builds an index: `python -m index.building`, started by `index.builds`.
+
+It reads one order as a line of JSON, at a low priority, from the database; it writes the index and
+the numbers of its rows beside each other; and it prints one line of JSON that says what it chose.
+It ends when the process that ordered it does, for then its standard input does.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from index import store
+from index.choosing import choose
+from index.database import read_only, sync
+from index.measured import rungs_to_json
+from index.page import Page
+from index.plan import Parameter
+
+INDEX_FILE, NUMBERS_FILE = "index.bin", "numbers.bin"
+_NICE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be built, from which file, into which folder."""
+
+    database: str
+    folder: str
+    gallery: int
+    dim: int
+    index: str
+    recall_target: float
+    memory_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was built: `backend` is None where a scan is as good; hashes are hexadecimal."""
+
+    why: str
+    rows: int
+    backend: str | None = None
+    parameter: Parameter | None = None
+    rungs: str = "[]"
+    index_hash: str = ""
+    numbers_hash: str = ""
+
+
+def work(order: Order) -> Outcome:
+    """Read the rows as they stand, choose an index over them, and write it to disk."""
+    page = _page(order)
+    rows = page.rows(len(page))
+    bytes_max = order.memory_share * 4.0 * order.dim * len(rows)
+    choice = choose(rows, order.index, order.recall_target, bytes_max)
+    if choice.measured is None:
+        return Outcome(choice.why, len(rows))
+    folder = Path(order.folder)
+    return Outcome(
+        choice.why,
+        len(rows),
+        choice.measured.name,
+        choice.measured.index.parameter,
+        rungs_to_json(choice.measured.rungs),
+        _written(folder / INDEX_FILE, choice.measured.index.dump()),
+        _written(folder / NUMBERS_FILE, page.numbers[: len(page)].astype("<i8").tobytes()),
+    )
+
+
+def _page(order: Order) -> Page:
+    page = Page.empty(order.dim)
+    connection = read_only(Path(order.database))
+    try:
+        for some in store.load(connection, order.gallery):
+            vectors = np.frombuffer(b"".join(some.vectors), "<f4").reshape(-1, order.dim)
+            page = page.with_room(len(some.rows))
+            # Names are of no use here, and a million of them are 100 MB.
+            page.append(vectors, some.rows, [""] * len(some.rows), [None] * len(some.rows))
+    finally:
+        connection.close()
+    return page
+
+
+def _written(path: Path, content: bytes | memoryview) -> str:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    sync(path.parent)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _end_with_parent() -> None:
+    # Not through `sys.stdin`: its lock would be held while the interpreter ends.
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
+
+
+def main() -> None:
+    """Do one order."""
+    os.nice(_NICE)
+    order = Order(**json.loads(sys.stdin.buffer.readline()))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    print(json.dumps(asdict(work(order))), flush=True)  # noqa: T201 - the reply to the parent
+    os._exit(0)  # a thread that reads standard input would keep the interpreter
+
+
+if __name__ == "__main__":
+    main()

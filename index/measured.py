@@ -1,0 +1,61 @@
+"""An index together with what it was measured to find, and how it must be asked for that."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from index.faiss_door import FaissIndex
+from index.hits import Positions
+from index.vectors import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """The least effort at which the best `want` were found at the recall asked for.
+
+    Args:
+        depth: candidates that are scored again.
+        milliseconds: of one query, in the process that measured.
+    """
+
+    want: int
+    effort: int
+    depth: int
+    recall: float
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A built index as it is asked; keeps `index.indexed.Built`."""
+
+    name: str
+    index: FaissIndex
+    rungs: Sequence[Rung]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def recall(self) -> float:
+        """The least that was measured at any depth."""
+        return min(rung.recall for rung in self.rungs)
+
+    def candidates(self, queries: Rows, want: int) -> Positions | None:
+        """Return candidates (q, m) that hold the best `want`; None beyond what was measured."""
+        for rung in self.rungs:
+            if want <= rung.want:
+                # As deep as it was measured, though fewer are wanted: of ten candidates the best
+                # one is there far less often than of a hundred.
+                return self.index.search(queries, rung.depth, rung.effort)
+        return None
+
+
+def rungs_to_json(rungs: Sequence[Rung]) -> str:
+    """Write rungs out."""
+    return json.dumps([asdict(rung) for rung in rungs])
+
+
+def rungs_of_json(text: str) -> list[Rung]:
+    """Read rungs back."""
+    return [Rung(**one) for one in json.loads(text)]
