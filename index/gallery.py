@@ -257,13 +257,15 @@ class Gallery:
         filter: Mapping[str, Any] | None = None,  # noqa: A002 - api.md's word
         threshold: float | None = None,
         group_by_label: bool = False,
+        exact: bool = False,
         min_seq: int | None = None,
         with_payload: bool = False,
         with_vector: bool = False,
     ) -> Found:
         """Return the best k exemplars of each query (q, d), or of each of the best k labels.
 
-        `threshold` leaves out what scores less. `min_seq` is a write that must be seen.
+        `threshold` leaves out what scores less; `exact` looks at every row, whatever index there
+        is. `min_seq` is a write that must be seen.
 
         Raises: RowsInvalid, FilterInvalid, SeqAhead.
         """
@@ -283,6 +285,7 @@ class Gallery:
             condition,
             threshold,
             group_by_label=group_by_label,
+            exact=exact,
             with_payload=with_payload,
         )
         return Found(view.seq, view.with_vectors(hits) if with_vector else hits)

@@ -49,11 +49,13 @@ class Reader:
         threshold: float | None,
         *,
         group_by_label: bool,
+        exact: bool,
         with_payload: bool,
     ) -> tuple[View, list[list[Hit]]]:
         """Return the view that was searched, and the best hits of each query (q, d) in it."""
 
         def look(view: View, allowed: Mask | None) -> list[list[Hit]]:
+            view = replace(view, indexed=None) if exact else view
             return view.search(queries, k, allowed, threshold, group_by_label=group_by_label)
 
         # A connection is lent for the statements, not for the scan: connections are few.

@@ -91,6 +91,7 @@ class Searcher:
         *,
         k: int,
         group_by_label: bool = False,
+        exact: bool = False,
         with_payload: bool = False,
         with_vector: bool = False,
     ) -> Answer:
@@ -104,6 +105,7 @@ class Searcher:
                 filter=question.filter,
                 threshold=question.threshold,
                 group_by_label=group_by_label,
+                exact=exact,
                 min_seq=question.min_seq,
                 with_payload=with_payload,
                 with_vector=with_vector,

@@ -39,6 +39,7 @@ async def search(gallery: str, asked: SearchRequest, parts: PartsOf, asking: Ask
         asking,
         k=asked.k,
         group_by_label=asked.group_by_label,
+        exact=asked.exact,
         with_payload="payload" in include,
         with_vector="vector" in include,
     )

@@ -49,7 +49,9 @@ def enrolled(
     seconds = []
     with ThreadPoolExecutor(CALLERS) as callers:
         for _ in range(ROUNDS):
-            made = http.put("/v1/galleries/bench", json={"space": "bench", "dim": DIM})
+            made = http.put(
+                "/v1/galleries/bench", json={"space": "bench", "dim": DIM, "index": "scan"}
+            )
             made.raise_for_status()
             seconds.append(seconds_of(lambda: list(callers.map(send, bodies))))
             http.delete("/v1/galleries/bench").raise_for_status()

@@ -55,7 +55,9 @@ def figures() -> list[Figure]:
 
 def fill(http: httpx.Client, rows: np.ndarray) -> None:
     """Enrol the rows under their positions."""
-    http.put("/v1/galleries/bench", json={"space": "bench", "dim": DIM}).raise_for_status()
+    http.put(
+        "/v1/galleries/bench", json={"space": "bench", "dim": DIM, "index": "scan"}
+    ).raise_for_status()
     for at in range(0, len(rows), CALL_ROWS):
         some = enumerate(rows[at : at + CALL_ROWS], start=at)
         exemplars = [{"id": str(i), "item": {"vector": as_base64(row)}} for i, row in some]

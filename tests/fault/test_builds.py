@@ -98,7 +98,13 @@ def test_an_index_arrives_while_rows_come_and_go_and_all_are_found_as_promised(g
     assert state.recall >= 0.95
     assert "pq of" in (state.index_why or "")
     assert gallery.count == len(standing)
-    assert recall(gallery, standing, rows(50, seed=2)) >= 0.93
+    queries = rows(50, seed=2)
+    assert recall(gallery, standing, queries) >= 0.93
+    matrix = np.stack(list(standing.values()))
+    for query, hits in zip(queries, gallery.search(queries, 10, exact=True).hits, strict=True):
+        assert [hit.id for hit in hits] == [
+            list(standing)[at] for at in np.argsort(-(matrix @ query), kind="stable")[:10]
+        ]
 
 
 def test_rows_beyond_a_share_are_taken_into_a_newer_index(galleries):
