@@ -18,7 +18,7 @@ Connection: TypeAlias = apsw.Connection
 
 FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _READERS_MAX = 8
 _READER_WAIT_SECONDS = 10.0
@@ -57,6 +57,19 @@ CREATE TABLE contents (
     item TEXT
 ) STRICT;
 """
+
+# What each version added to the one before; a new file gets them all.
+# `doomed` are galleries that were deleted, whose rows are still being removed.
+_ADDED = {
+    2: """
+CREATE TABLE doomed (gallery INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE aliases (
+    alias TEXT PRIMARY KEY,
+    gallery INTEGER NOT NULL,
+    previous INTEGER
+) STRICT;
+""",
+}
 
 _REFUSED = (
     OSError,
@@ -183,7 +196,7 @@ def _give_birth(path: Path) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     with connection:
         connection.execute(_SCHEMA)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        _bring_up(connection, 1)
     connection.close()
     sync(young)
     young.rename(path)
@@ -205,8 +218,18 @@ def _check(path: Path) -> None:
                 f"{path} has schema {version}, this program knows {SCHEMA_VERSION}: "
                 "run the newer Semblance that wrote it"
             )
+        if version < SCHEMA_VERSION:
+            with connection:
+                _bring_up(connection, version)
     finally:
         connection.close()
+
+
+def _bring_up(connection: Connection, version: int) -> None:
+    """Add to a database of an older version what this program knows; inside a transaction."""
+    for newer in range(version + 1, SCHEMA_VERSION + 1):
+        connection.execute(_ADDED[newer])
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def sync(path: Path) -> None:

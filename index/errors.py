@@ -17,6 +17,10 @@ class GalleryExists(GalleryError):
     """A gallery stands under this name with other settings."""
 
 
+class GalleryPointedAt(GalleryError):
+    """An alias points at the gallery that is to be deleted, or bears the name asked for."""
+
+
 class SpaceMismatch(GalleryError):
     """Embeddings of one space were offered to a gallery of another."""
 

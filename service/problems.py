@@ -32,6 +32,7 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.GalleryUnknown: Row(404, "not_found", "gallery_unknown"),
     index_errors.ExemplarUnknown: Row(404, "not_found", "exemplar_unknown"),
     index_errors.GalleryExists: Row(409, "conflict", "gallery_exists"),
+    index_errors.GalleryPointedAt: Row(409, "conflict", "gallery_pointed_at"),
     index_errors.SpaceMismatch: Row(409, "conflict", "space_mismatch"),
     index_errors.SeqAhead: Row(409, "conflict", "seq_ahead"),
     index_errors.NotCalibrated: Row(409, "conflict", "not_calibrated"),

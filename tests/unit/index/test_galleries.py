@@ -4,6 +4,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from index import database
 from index.errors import (
     FolderLocked,
     GalleryExists,
@@ -125,6 +126,22 @@ def test_a_newer_schema_is_refused_with_the_reason(tmp_path):
     connection.close()
     with pytest.raises(StoreNewer, match="has schema 1000, this program knows"):
         Galleries.open(tmp_path)
+
+
+def test_a_folder_of_an_older_schema_is_brought_up_with_all_it_holds(tmp_path):
+    old = apsw.Connection(str(tmp_path / "semblance.db"))
+    old.execute(database._SCHEMA)
+    old.execute(f"PRAGMA application_id = {database.APPLICATION_ID}; PRAGMA user_version = 1")
+    old.execute(
+        "INSERT INTO galleries VALUES (1, 'g', NULL, 's', 2, 'auto', 0.99, 1, 1, 'then', NULL);"
+        "INSERT INTO exemplars VALUES (1, 1, 'a', NULL, x'00', 1, NULL);"
+        "INSERT INTO contents VALUES (1, x'0000803f00000000', NULL)"
+    )
+    old.close()
+    for _ in range(2):
+        galleries = Galleries.open(tmp_path)
+        assert galleries.get("g").search([[1.0, 0.0]], 1).hits[0][0].id == "a"
+        galleries.close()
 
 
 def test_a_log_without_its_database_is_refused(tmp_path):
