@@ -14,6 +14,7 @@ from index.errors import GalleryExists, GalleryFull, GalleryUnknown, NameInvalid
 from index.filters import DEPTH_MAX
 from index.folder import FolderLock
 from index.gallery import Gallery, GalleryState
+from index.removals import Removals
 from index.writer import Writer
 
 DIM_MAX = 8192
@@ -36,6 +37,7 @@ class Galleries:
         self._lock, self._database = lock, database
         self._index_rows_min, self._index_memory_share = index_rows_min, index_memory_share
         self._builds: Builds | None = None
+        self._removals: Removals | None = None
         self._galleries_max, self._rows_max = galleries_max, rows_max
         self._filter_depth_max = filter_depth_max
         self._writer = Writer(database)
@@ -161,7 +163,7 @@ class Galleries:
         return found
 
     def delete(self, name: str) -> None:
-        """Delete a gallery with all its exemplars.
+        """Delete a gallery with all its exemplars, whose rows are removed behind the scenes.
 
         Raises: GalleryUnknown.
         """
@@ -170,13 +172,15 @@ class Galleries:
         def work(connection: Connection) -> None:
             if store.seq_of(connection, gallery.number) is None:
                 raise GalleryUnknown(f"gallery {name!r} is deleted already")
-            store.drop_gallery(connection, gallery.number)
+            store.doom_gallery(connection, gallery.number)
 
         def publish(_: None) -> None:
             self._galleries = {k: v for k, v in self._galleries.items() if v is not gallery}
             gallery.drop()
 
         self._writer.write(work, publish)
+        if self._removals is not None:
+            self._removals.wake()
 
     def check(self) -> None:
         """Pass while writes are taken; for readiness.
@@ -189,6 +193,8 @@ class Galleries:
         """Finish the writes that wait and free the folder; a second call does nothing."""
         if self._builds is not None:
             self._builds.close()
+        if self._removals is not None:
+            self._removals.close()
         self._writer.close()
         self._database.close()
         self._lock.release()
@@ -203,6 +209,7 @@ class Galleries:
                 gallery = self._gallery(row)
                 gallery.load(connection)
                 self._galleries[row.name] = gallery
+        self._removals = Removals(self._writer)
         swept(self._database.path.parent)
         self._builds = Builds(
             self._database.path, lambda: list(self._galleries.values()), self._index_memory_share

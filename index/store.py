@@ -65,10 +65,21 @@ def add_gallery(connection: Connection, row: GalleryRow) -> int:
     return number
 
 
-def drop_gallery(connection: Connection, gallery: int) -> None:
-    """Remove a gallery with everything in it."""
-    remove(connection, gallery, EVERYTHING)
+def doom_gallery(connection: Connection, gallery: int) -> None:
+    """Remove a gallery, and leave its rows to :func:`remove_doomed`."""
     connection.execute("DELETE FROM galleries WHERE gallery = ?", (gallery,))
+    connection.execute("INSERT INTO doomed (gallery) VALUES (?)", (gallery,))
+
+
+def remove_doomed(connection: Connection, rows_max: int) -> bool:
+    """Remove up to so many rows of one deleted gallery; tell whether there may be more to do."""
+    gallery: int | None = connection.execute("SELECT min(gallery) FROM doomed").get
+    if gallery is None:
+        return False
+    first = "row IN (SELECT row FROM exemplars WHERE gallery = ? ORDER BY row LIMIT ?)"
+    if len(remove(connection, gallery, (first, (gallery, rows_max)))) < rows_max:
+        connection.execute("DELETE FROM doomed WHERE gallery = ?", (gallery,))
+    return True
 
 
 def seq_of(connection: Connection, gallery: int) -> int | None:
