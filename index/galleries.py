@@ -1,24 +1,30 @@
 """All galleries of one data folder: the face of `index` towards the service."""
 
-import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from index import store
+from index.aliases import Aliases, check_unnamed, let_go
 from index.backend import AUTO, check_index
 from index.builds import Builds, swept
 from index.database import Connection, Database
-from index.errors import GalleryExists, GalleryFull, GalleryUnknown, NameInvalid, RowsInvalid
+from index.errors import (
+    GalleryExists,
+    GalleryFull,
+    GalleryPointedAt,
+    GalleryUnknown,
+    RowsInvalid,
+)
 from index.filters import DEPTH_MAX
 from index.folder import FolderLock
 from index.gallery import Gallery, GalleryState
+from index.names import check_name
 from index.removals import Removals
 from index.writer import Writer
 
 DIM_MAX = 8192
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 class Galleries:
@@ -42,6 +48,7 @@ class Galleries:
         self._filter_depth_max = filter_depth_max
         self._writer = Writer(database)
         self._galleries: dict[str, Gallery] = {}
+        self.aliases = Aliases(self._writer, lambda: list(self._galleries.values()), galleries_max)
 
     @classmethod
     def open(
@@ -95,13 +102,10 @@ class Galleries:
     ) -> tuple[Gallery, bool]:
         """Return the gallery of this name, and whether it is new.
 
-        Raises: NameInvalid, RowsInvalid, IndexUnknown, GalleryExists, GalleryFull.
+        Raises: NameInvalid, RowsInvalid, IndexUnknown, GalleryExists, GalleryFull, and
+        GalleryPointedAt: an alias bears the name.
         """
-        if not _NAME.fullmatch(name):
-            raise NameInvalid(
-                f"gallery name {name!r}: use 1 to 63 letters, digits, dots, dashes and "
-                "underscores, a letter or digit first"
-            )
+        check_name(name, "gallery")
         if not 1 <= dim <= DIM_MAX:
             raise RowsInvalid(f"dim is {dim}: 1 to {DIM_MAX} are allowed")
         if not 0.0 < recall_target <= 1.0:
@@ -115,6 +119,7 @@ class Galleries:
             if name in standing:
                 _agree(standing[name], wanted)
                 return standing[name], False
+            check_unnamed(connection, name)
             if len(standing) >= self._galleries_max:
                 raise GalleryFull(
                     f"{self._galleries_max} galleries stand, more are not allowed: "
@@ -135,12 +140,15 @@ class Galleries:
         return made[0], created
 
     def get(self, name: str) -> Gallery:
-        """Return the gallery of this name.
+        """Return the gallery of this name, or the one that an alias of this name points at.
 
         Raises: GalleryUnknown.
         """
         gallery = self._galleries.get(name)
         if gallery is None:
+            alias = self.aliases.find(name)
+            if alias is not None:
+                return alias.gallery
             raise GalleryUnknown(f"no gallery {name!r}: create it, or list those there are")
         return gallery
 
@@ -165,17 +173,24 @@ class Galleries:
     def delete(self, name: str) -> None:
         """Delete a gallery with all its exemplars, whose rows are removed behind the scenes.
 
-        Raises: GalleryUnknown.
+        Raises: GalleryUnknown, GalleryPointedAt: an alias points at it, or bears the name.
         """
         gallery = self.get(name)
+        if gallery.name != name:
+            raise GalleryPointedAt(
+                f"{name!r} is an alias, through which no gallery is deleted: delete the alias, or "
+                "name the gallery itself"
+            )
 
         def work(connection: Connection) -> None:
             if store.seq_of(connection, gallery.number) is None:
                 raise GalleryUnknown(f"gallery {name!r} is deleted already")
+            let_go(connection, gallery)
             store.doom_gallery(connection, gallery.number)
 
         def publish(_: None) -> None:
             self._galleries = {k: v for k, v in self._galleries.items() if v is not gallery}
+            self.aliases.forget(gallery)
             gallery.drop()
 
         self._writer.write(work, publish)
@@ -209,6 +224,7 @@ class Galleries:
                 gallery = self._gallery(row)
                 gallery.load(connection)
                 self._galleries[row.name] = gallery
+            self.aliases.load(connection, self._database)
         self._removals = Removals(self._writer)
         swept(self._database.path.parent)
         self._builds = Builds(

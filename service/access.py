@@ -50,6 +50,24 @@ def check_gallery(key: Key | None, gallery: str) -> None:
     )
 
 
+def check_target(key: Key | None, gallery: str, named: str) -> None:
+    """Refuse a key that is not for the gallery that a name led to; it is not told which that is.
+
+    Raises:
+        ScopeRefused: naming the key, the alias and the remedy.
+    """
+    if sees(key, gallery):
+        return
+    if named == gallery:
+        check_gallery(key, gallery)
+    assert key is not None
+    raise ScopeRefused(
+        f"key {key.name!r} is for galleries {', '.join(key.galleries) or 'none'}, and not for one "
+        f"that alias {named!r} is about; ask for a key that is "
+        "(`semblance keys add NAME --gallery PATTERN`)"
+    )
+
+
 def sees(key: Key | None, gallery: str) -> bool:
     """Tell whether a gallery is there for this key; where no key is asked for, all are."""
     return key is None or key.sees(gallery)

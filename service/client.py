@@ -62,6 +62,11 @@ class Client:
         quoted = quote(name, safe="", errors="surrogatepass")
         return await self.call(method, f"/v1/galleries/{quoted}{rest}", body)
 
+    async def alias(self, method: str, name: str, body: object = None) -> Any:
+        """Make a call about one alias."""
+        quoted = quote(name, safe="", errors="surrogatepass")
+        return await self.call(method, f"/v1/aliases/{quoted}", body)
+
 
 def refusal(response: httpx.Response) -> CallFailed:
     """Read the one error shape out of a reply."""

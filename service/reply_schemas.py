@@ -121,6 +121,27 @@ class DeletedReply(BaseModel):
     deleted: bool
 
 
+class AliasOut(BaseModel):
+    """A name, the gallery it points at, and the one before, while that stands."""
+
+    alias: str
+    gallery: str
+    previous: str | None
+
+
+class AliasesReply(BaseModel):
+    """All aliases."""
+
+    aliases: list[AliasOut]
+
+
+class AliasDeletedReply(BaseModel):
+    """An alias that is gone; its gallery stays."""
+
+    alias: str
+    deleted: bool
+
+
 class FailedOut(BaseModel):
     """An exemplar that was not enrolled, and why."""
 

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Depends, Request, Security
 from fastapi.security import HTTPBearer
 from starlette.convertors import PathConvertor, register_url_convertor
 
+from index.gallery import Gallery
 from service import routes
+from service.access import check_target
 from service.asking import Asking
 from service.keys import ScopeName
 from service.parts import Parts, asking_of, parts_of
@@ -29,11 +31,23 @@ async def _asking(request: Request) -> Asking:
 PartsOf = Annotated[Parts, Depends(_parts)]
 AskingOf = Annotated[Asking, Depends(_asking)]
 
+
+def gallery_of(parts: Parts, asking: Asking, named: str) -> Gallery:
+    """Return the gallery of a name, or of an alias where the key is for what it points at too.
+
+    Raises:
+        GalleryUnknown, ScopeRefused.
+    """
+    found = parts.galleries.get(named)
+    check_target(asking.key, found.name, named)
+    return found
+
+
 _REFUSALS = {
     400: "Malformed or empty",
     401: "No valid key",
     403: "A key that is not for this call, or not for this gallery",
-    404: "No such path, model, gallery or exemplar",
+    404: "No such path, model, gallery, alias or exemplar",
     409: "Stands otherwise: a gallery, a space, a sequence number",
     413: "Too large",
     415: "Not a kind that is read here",
@@ -54,8 +68,8 @@ def needs(*scopes: ScopeName) -> Any:
     """Declare, among a route's `dependencies`, the scope that its callers need.
 
     Any one of several opens the route, which then asks for the one that the body calls for. It is
-    :class:`StrictRoute` that looks at the key, and at the gallery of the path, before the body is
-    parsed; a route that declares none is for `admin` alone.
+    :class:`StrictRoute` that looks at the key, and at the gallery or alias of the path, before
+    the body is parsed; a route that declares none is for `admin` alone.
     """
     return Security(_BEARER, scopes=scopes)
 

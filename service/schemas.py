@@ -82,6 +82,13 @@ class GalleryRequest(Wire):
     recall_target: Annotated[float, Field(gt=0, le=1)] = 0.99
 
 
+class AliasRequest(Wire):
+    """Where a name shall point: at a gallery, or back at the one before."""
+
+    gallery: Name | None = None
+    rollback: bool = False
+
+
 class ExemplarIn(Wire):
     """One exemplar."""
 

@@ -91,7 +91,9 @@ class Settings(BaseSettings):
     filter_depth_max: int = Field(
         16, ge=1, le=64, description="Levels of `and`, `or` and `not` in one filter."
     )
-    galleries_max: int = Field(1000, ge=1, description="Galleries in the data folder.")
+    galleries_max: int = Field(
+        1000, ge=1, description="Galleries in the data folder, and as many aliases."
+    )
     gallery_rows_max: int = Field(10_000_000, ge=1, description="Exemplars of one gallery.")
     index_rows_min: int = Field(
         20_000, ge=2000, description="Exemplars from which on an index is built and measured."

@@ -48,8 +48,9 @@ class StrictRoute(APIRoute):
         async def strict(request: Request) -> Response:
             key = asking_of(request).key
             check_scope(key, scopes)
-            if (gallery := request.path_params.get("gallery")) is not None:
-                check_gallery(key, gallery)
+            for named in ("gallery", "alias"):
+                if (name := request.path_params.get(named)) is not None:
+                    check_gallery(key, name)
             if self.body_field is not None:
                 kind = request.headers.get("content-type")
                 if kind is None:  # curl --data-binary with an emptied header, and old clients

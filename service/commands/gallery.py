@@ -277,3 +277,18 @@ async def delete(client: Client, name: str, yes: bool) -> None:
         click.confirm(f"delete {name!r} with {state['count']} exemplars, for good?", abort=True)
     await client.gallery("DELETE", name)
     click.echo(f"deleted {name}")
+
+
+@command.command("alias")
+@click.argument("name")
+@click.argument("gallery", required=False)
+@click.option("--rollback", is_flag=True, help="Back to the gallery before, instead of GALLERY.")
+@with_client
+async def alias(client: Client, name: str, gallery: str | None, rollback: bool) -> None:
+    """Point NAME at GALLERY in one step; calls that take a gallery take NAME from then on."""
+    if (gallery is None) != rollback:
+        raise click.UsageError("give GALLERY or --rollback, one of the two")
+    body = {"rollback": True} if gallery is None else {"gallery": gallery}
+    made = await client.alias("PUT", name, body)
+    before = "" if made["previous"] is None else f" (before: {made['previous']})"
+    click.echo(f"{name} points at {made['gallery']}{before}")

@@ -12,7 +12,7 @@ from service.errors import RequestInvalid
 from service.queries import Space, check_space
 from service.replies import Json
 from service.reply_schemas import EnrolReply, ExemplarOut, ExemplarsReply, RemovedReply
-from service.routing import AskingOf, PartsOf, needs, new_router
+from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
 from service.schemas import EnrolRequest, RemoveRequest
 
 router = new_router("exemplars")
@@ -27,7 +27,7 @@ PATH = "/v1/galleries/{gallery}/exemplars"
 )
 async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Enrol exemplars; the good ones are kept and fsynced, the bad ones are named."""
-    found = parts.galleries.get(gallery)
+    found = gallery_of(parts, asking, gallery)
     check_space(asked.space, Space(found.space, found.dim, found.name))
     limit = parts.settings.exemplars_max
     if not 1 <= len(asked.exemplars) <= limit:
@@ -48,6 +48,7 @@ async def enrol(gallery: str, asked: EnrolRequest, parts: PartsOf, asking: Askin
 async def page(
     gallery: str,
     parts: PartsOf,
+    asking: AskingOf,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1)] = 100,
     filter: Annotated[str | None, Query(description="A filter as JSON.")] = None,  # noqa: A002 - the wire's own word
@@ -59,7 +60,7 @@ async def page(
             f"limit is {limit}; the most is {rows_max} (SEMBLANCE_PAGE_ROWS_MAX): go on by `after`",
             param="limit",
         )
-    found = parts.galleries.get(gallery)
+    found = gallery_of(parts, asking, gallery)
     wanted = _filter(filter)
     start = after or None  # `?after=` is the first page
     rows, cursor = await run_sync(lambda: found.page(after=start, limit=limit, filter=wanted))
@@ -72,9 +73,11 @@ async def page(
     dependencies=[needs("write")],
     responses={200: {"model": RemovedReply}},
 )
-async def remove_many(gallery: str, asked: RemoveRequest, parts: PartsOf) -> Response:
+async def remove_many(
+    gallery: str, asked: RemoveRequest, parts: PartsOf, asking: AskingOf
+) -> Response:
     """Remove by ids, or all that a filter finds."""
-    found = parts.galleries.get(gallery)
+    found = gallery_of(parts, asking, gallery)
     if (asked.ids is None) == (asked.filter is None):
         raise RequestInvalid("send `ids` or `filter`, one of the two")
     if asked.ids is not None:
@@ -98,9 +101,11 @@ async def remove_many(gallery: str, asked: RemoveRequest, parts: PartsOf) -> Res
     dependencies=[needs("search")],
     responses={200: {"model": ExemplarOut}},
 )
-async def read(gallery: str, exemplar: str, parts: PartsOf, vector: bool = False) -> Response:
+async def read(
+    gallery: str, exemplar: str, parts: PartsOf, asking: AskingOf, vector: bool = False
+) -> Response:
     """Read one exemplar by its id."""
-    found = parts.galleries.get(gallery)
+    found = gallery_of(parts, asking, gallery)
     return Json(rendered(await run_sync(lambda: found.read(exemplar, with_vector=vector))))
 
 
@@ -110,9 +115,9 @@ async def read(gallery: str, exemplar: str, parts: PartsOf, vector: bool = False
     dependencies=[needs("write")],
     responses={200: {"model": RemovedReply}},
 )
-async def remove(gallery: str, exemplar: str, parts: PartsOf) -> Response:
+async def remove(gallery: str, exemplar: str, parts: PartsOf, asking: AskingOf) -> Response:
     """Remove one exemplar; 404 when there is none."""
-    found = parts.galleries.get(gallery)
+    found = gallery_of(parts, asking, gallery)
     seq, gone = await run_sync(found.remove, [exemplar])
     if not gone:
         await run_sync(found.read, exemplar)  # says that it is unknown, in the index's own words

@@ -10,7 +10,7 @@ from service.access import sees
 from service.errors import RequestInvalid
 from service.replies import Json
 from service.reply_schemas import CalibrationOut, DeletedReply, GalleriesReply, GalleryOut
-from service.routing import AskingOf, PartsOf, needs, new_router
+from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
 from service.schemas import CalibrateRequest, GalleryRequest
 
 router = new_router("galleries")
@@ -74,9 +74,9 @@ async def list_galleries(parts: PartsOf, asking: AskingOf) -> Response:
     dependencies=[needs("search")],
     responses={200: {"model": GalleryOut}},
 )
-async def show(gallery: str, parts: PartsOf) -> Response:
+async def show(gallery: str, parts: PartsOf, asking: AskingOf) -> Response:
     """Show one gallery's state."""
-    found = parts.galleries.get(gallery)
+    found = gallery_of(parts, asking, gallery)
     return Json(asdict(await run_sync(found.state)))
 
 
@@ -87,7 +87,7 @@ async def show(gallery: str, parts: PartsOf) -> Response:
     responses={200: {"model": DeletedReply}},
 )
 async def delete(gallery: str, parts: PartsOf) -> Response:
-    """Delete a gallery and all its exemplars, for good."""
+    """Delete a gallery and all its exemplars, for good; 409 while an alias points at it."""
     await run_sync(parts.galleries.delete, gallery)
     return Json({"name": gallery, "deleted": True})
 
@@ -102,7 +102,7 @@ async def calibrate(
     gallery: str, asked: CalibrateRequest, parts: PartsOf, asking: AskingOf
 ) -> Response:
     """Set the threshold for a stated false-accept rate, from queries or the gallery itself."""
-    found = parts.galleries.get(gallery)
+    found = gallery_of(parts, asking, gallery)
     queries = asked.queries
     if queries is not None and not 1 <= len(queries) <= parts.settings.exemplars_max:
         raise RequestInvalid(

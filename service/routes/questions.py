@@ -10,7 +10,7 @@ from service.access import check_gallery, check_scope
 from service.errors import ReplyTooLarge, RequestInvalid
 from service.replies import Json
 from service.reply_schemas import IdentifyReply, SearchReply, VerifyReply
-from service.routing import AskingOf, PartsOf, needs, new_router
+from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
 from service.schemas import IdentifyRequest, QueryRequest, SearchRequest, VerifyRequest
 from service.searcher import Question
 from service.settings import Settings
@@ -28,7 +28,7 @@ INLINE_HITS = 100  # written in less than a millisecond
 )
 async def search(gallery: str, asked: SearchRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Find the exemplars nearest to each query; higher scores are closer."""
-    found = parts.galleries.get(gallery)
+    found = gallery_of(parts, asking, gallery)
     question = question_of(asked, parts.settings)
     include: set[str] = set(asked.include)
     numbers = found.dim if "vector" in include else 0
@@ -61,7 +61,7 @@ async def identify(
     gallery: str, asked: IdentifyRequest, parts: PartsOf, asking: AskingOf
 ) -> Response:
     """Name the label of each query: match, ambiguous, or unknown."""
-    found = parts.galleries.get(gallery)
+    found = gallery_of(parts, asking, gallery)
     question = question_of(asked, parts.settings)
     check_size(len(question.items), asked.k, 0, parts.settings)
     answer = await parts.searcher.identify(found, question, asking, k=asked.k, margin=asked.margin)
@@ -106,7 +106,7 @@ async def verify(asked: VerifyRequest, parts: PartsOf, asking: AskingOf) -> Resp
         asked.pairs,
         asking,
         model=asked.model,
-        gallery=None if asked.gallery is None else parts.galleries.get(asked.gallery),
+        gallery=None if asked.gallery is None else gallery_of(parts, asking, asked.gallery),
         threshold=asked.threshold,
     )
     pairs = [

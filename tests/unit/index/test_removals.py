@@ -52,7 +52,6 @@ def held(monkeypatch):
 def test_rows_go_a_few_at_a_time_and_only_those_of_the_deleted(held, galleries, people, tmp_path):
     for name in "ab":
         galleries.create(name, space="s", dim=8)[0].enrol(people)
-    held.release()  # what a start looks for
     galleries.delete("a")
     assert left(tmp_path) == (60, 60, 1)
     for stand in (53, 46, 39, 32):
@@ -86,7 +85,6 @@ def test_what_a_killed_process_left_is_removed_from_the_next_start_on(held, peop
     galleries = Galleries.open(tmp_path)
     for name in "abc":
         galleries.create(name, space="s", dim=8)[0].enrol(people)
-    held.release()
     for name in "ab":
         galleries.delete(name)
     held.release()

@@ -40,6 +40,10 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("write", "POST", "/v1/galleries/g/exemplars/delete", {"ids": ["two"]}),
     ("write", "DELETE", "/v1/galleries/g/exemplars/one", None),
     ("write", "POST", "/v1/galleries/g/calibrate", {"false_accept_rate": 0.5}),
+    ("write", "PUT", "/v1/aliases/now", {"gallery": "g"}),
+    ("search", "GET", "/v1/aliases", None),
+    ("search", "GET", "/v1/aliases/now", None),
+    ("write", "DELETE", "/v1/aliases/now", None),
     ("write", "DELETE", "/v1/galleries/g", None),
     ("metrics", "GET", "/metrics", None),
     ("admin", "POST", "/v1/models/fake/load", None),
@@ -94,14 +98,16 @@ def test_every_route_declares_its_scope_or_is_open(tmp_path: Path) -> None:
     called = {(method, path.split("?")[0]) for _, method, path, _ in CALLS}
     for route in routes:
         if isinstance(route, StrictRoute) and route.scopes:
-            path = route.path_format.format(gallery="g", exemplar="one", model="fake")
+            path = route.path_format.format(gallery="g", exemplar="one", model="fake", alias="now")
             assert {(method, path) for method in route.methods or ()} <= called
 
 
 def test_each_call_is_opened_by_its_scope_and_by_no_other(tmp_path: Path) -> None:
     async def scene(by: Callable[[str], Call], _: httpx.AsyncClient) -> None:
         for scope, method, path, body in CALLS:
-            await by("admin")("PUT", "/v1/galleries/g", {"model": "fake"})
+            for name in ("g", "h"):
+                await by("admin")("PUT", f"/v1/galleries/{name}", {"model": "fake"})
+            await by("admin")("PUT", "/v1/aliases/now", {"gallery": "h"})
             exemplars = [{"id": id_, "label": id_, "item": id_} for id_ in ("one", "three")]
             await by("admin")("POST", "/v1/galleries/g/exemplars", {"exemplars": exemplars})
             for other in SCOPES:
@@ -132,6 +138,7 @@ def test_a_gallery_is_there_for_the_keys_whose_patterns_it_fits(tmp_path: Path) 
         for scope, method, path, body in CALLS:
             for name in ("news", "not-there"):  # that one stands and the other not is not told
                 there = path.replace("/galleries/g", f"/galleries/{name}")
+                there = there.replace("/aliases/now", f"/aliases/{name}")
                 sent = (
                     body | {"gallery": name}
                     if isinstance(body, dict) and "gallery" in body
