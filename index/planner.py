@@ -51,15 +51,13 @@ def _near(
 
     None for all where the index cannot help.
     """
-    survivors = indexed.upto
-    want = k
-    if allowed is not None:
-        survivors = int(np.count_nonzero(allowed[: indexed.upto]))
-        if survivors > SCANNED_ROWS:
-            share = survivors / len(indexed.built)
-            want = math.ceil(k / share * _SPARE_SHARE) + _SPARE
+    upto = indexed.upto
+    survivors = upto if allowed is None else int(np.count_nonzero(allowed[:upto]))
     if survivors <= SCANNED_ROWS:
         return None
+    # Rows that are barred, dead or gone from the page stand in the index still, before others.
+    share = survivors / len(indexed.built)
+    want = k if share == 1.0 else math.ceil(k / share * _SPARE_SHARE) + _SPARE
     found = indexed.candidates(queries, want)
     if found is None:
         return None
