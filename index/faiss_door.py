@@ -1,6 +1,7 @@
 """The only door to FAISS."""
 
 import os
+from functools import cache
 from typing import Any
 
 import faiss
@@ -12,8 +13,20 @@ from index.hits import Mask, Positions, Scores
 from index.plan import Parameter, Plan
 from index.vectors import Rows
 
-_CORES = len(os.sched_getaffinity(0))
 _QUERIES_FOR_ALL_CORES = 4
+
+
+@cache
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _set_threads(queries: int) -> None:
+    """Choose for the next search: the number is each thread's own, and outlives a call.
+
+    A team costs more than one query.
+    """
+    faiss.omp_set_num_threads(1 if queries < _QUERIES_FOR_ALL_CORES else _cores())
 
 
 def nearest(queries: Rows, rows: Rows, k: int, allowed: Mask | None) -> tuple[Scores, Positions]:
@@ -25,6 +38,7 @@ def nearest(queries: Rows, rows: Rows, k: int, allowed: Mask | None) -> tuple[Sc
     if allowed is not None:
         bits = np.packbits(allowed, bitorder="little")
         selector = IDSelectorBitmap(len(allowed), swig_ptr(bits))
+    _set_threads(len(queries))
     # `faiss.knn` takes no selector, and an IndexFlat would hold the rows a second time.
     swigfaiss.knn_inner_product(
         swig_ptr(queries),
@@ -71,8 +85,7 @@ class FaissIndex:
 
     def search(self, queries: Rows, depth: int, effort: int) -> Positions:
         """Return candidates (q, depth) of each query (q, d), -1 where there are fewer."""
-        # The number of threads is each thread's own, and a team costs more than one query.
-        faiss.omp_set_num_threads(1 if len(queries) < _QUERIES_FOR_ALL_CORES else _CORES)
+        _set_threads(len(queries))
         found: Positions = self._index.search(
             np.ascontiguousarray(queries), min(depth, len(self)), params=self._asked(effort)
         )[1]
