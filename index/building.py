@@ -10,16 +10,14 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from index import store
 from index.choosing import choose
 from index.database import read_only, sync
-from index.measured import rungs_to_json
-from index.page import Page
+from index.loading import load_page
 from index.plan import Parameter
 
 INDEX_FILE, NUMBERS_FILE = "index.bin", "numbers.bin"
@@ -47,14 +45,18 @@ class Outcome:
     rows: int
     backend: str | None = None
     parameter: Parameter | None = None
-    rungs: str = "[]"
+    rungs: Sequence[Mapping[str, Any]] = ()
     index_hash: str = ""
     numbers_hash: str = ""
 
 
 def work(order: Order) -> Outcome:
     """Read the rows as they stand, choose an index over them, and write it to disk."""
-    page = _page(order)
+    connection = read_only(Path(order.database))
+    try:
+        page = load_page(connection, order.gallery, order.dim, named=False)
+    finally:
+        connection.close()
     rows = page.rows(len(page))
     bytes_max = order.memory_share * 4.0 * order.dim * len(rows)
     choice = choose(rows, order.index, order.recall_target, bytes_max)
@@ -66,24 +68,10 @@ def work(order: Order) -> Outcome:
         len(rows),
         choice.measured.name,
         choice.measured.index.parameter,
-        rungs_to_json(choice.measured.rungs),
+        [asdict(rung) for rung in choice.measured.rungs],
         _written(folder / INDEX_FILE, choice.measured.index.dump()),
         _written(folder / NUMBERS_FILE, page.numbers[: len(page)].astype("<i8").tobytes()),
     )
-
-
-def _page(order: Order) -> Page:
-    page = Page.empty(order.dim)
-    connection = read_only(Path(order.database))
-    try:
-        for some in store.load(connection, order.gallery):
-            vectors = np.frombuffer(b"".join(some.vectors), "<f4").reshape(-1, order.dim)
-            page = page.with_room(len(some.rows))
-            # Names are of no use here, and a million of them are 100 MB.
-            page.append(vectors, some.rows, [""] * len(some.rows), [None] * len(some.rows))
-    finally:
-        connection.close()
-    return page
 
 
 def _written(path: Path, content: bytes | memoryview) -> str:

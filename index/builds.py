@@ -20,7 +20,7 @@ from index.building import INDEX_FILE, NUMBERS_FILE, Order, Outcome
 from index.errors import GalleryError
 from index.faiss_door import FaissIndex
 from index.gallery import Gallery
-from index.measured import Measured, rungs_of_json
+from index.measured import Measured, Rung
 
 log = logging.getLogger("semblance.builds")
 
@@ -60,9 +60,9 @@ class Builds:
 
     def _look_after(self, gallery: Gallery) -> None:
         try:
-            if gallery.compaction_due():
-                gallery.compact()
-            if gallery.build_due():
+            if gallery.upkeep.compaction_due():
+                gallery.upkeep.compact()
+            if gallery.upkeep.build_due():
                 self._build(gallery)
         except (GalleryError, OSError, ValueError) as error:
             if not self._stopped.is_set():
@@ -83,7 +83,7 @@ class Builds:
             outcome = self._ordered(order)
             measured = None if outcome.backend is None else _loaded(Path(folder), outcome)
             numbers = _read(Path(folder) / NUMBERS_FILE, outcome.numbers_hash) if measured else b""
-        gallery.attach(measured, np.frombuffer(numbers, "<i8"), outcome.rows, outcome.why)
+        gallery.upkeep.attach(measured, np.frombuffer(numbers, "<i8"), outcome.rows, outcome.why)
         log.info("gallery %s: %s", gallery.name, outcome.why)
 
     def _ordered(self, order: Order) -> Outcome:
@@ -119,7 +119,7 @@ def _loaded(folder: Path, outcome: Outcome) -> Measured:
     index = FaissIndex.load(_read(folder / INDEX_FILE, outcome.index_hash), outcome.parameter)
     if len(index) != outcome.rows:
         raise ValueError(f"the index holds {len(index)} rows of {outcome.rows}")
-    return Measured(outcome.backend, index, rungs_of_json(outcome.rungs))
+    return Measured(outcome.backend, index, [Rung(**one) for one in outcome.rungs])
 
 
 def _read(path: Path, wanted: str) -> bytes:

@@ -13,6 +13,7 @@ from index.chunks import Chunks
 from index.faiss_door import FaissIndex
 from index.hits import Positions, Scores, rounding_slack
 from index.measured import Measured, Rung
+from index.plan import Plan
 from index.scan import USUAL, open_scan
 from index.vectors import Rows
 
@@ -73,7 +74,6 @@ def choose(
     index: str,
     recall_target: float,
     bytes_max: float,
-    told: Callable[[str], None] = lambda _: None,
 ) -> Choice:
     """Build what may serve, measure it, and return the fastest that finds enough.
 
@@ -81,21 +81,19 @@ def choose(
 
     Args:
         bytes_max: memory that an index may take beside the rows.
-        told: is told what is being done.
     """
-    told("exact truth")
     trial = Trial.of(rows)
     scan = open_scan(USUAL)
     scanned = _milliseconds(trial, lambda query: scan.best(rows, query, 10, None))
     best, fastest = None, scanned if index == AUTO else np.inf
     said = [f"scan {scanned:.2f} ms"]
     for name in candidates_for(index):
-        told(name)
-        refused = _refused(name, rows, index, bytes_max)
-        if refused:
+        plan = open_backend(name).plan(len(rows), rows.dim)
+        refused = _refused(plan, len(rows), bytes_max, unasked=index == AUTO)
+        if plan is None or refused:
             said.append(f"{name} {refused}")
             continue
-        made = _measured(name, rows, trial, recall_target)
+        made = _measured(name, plan, rows, trial, recall_target)
         if isinstance(made, str):
             said.append(f"{name} {made}")
             continue
@@ -107,21 +105,19 @@ def choose(
     return Choice(best, f"{taken} of {len(rows)} rows: {'; '.join(said)}")
 
 
-def _refused(name: str, rows: Chunks, index: str, bytes_max: float) -> str | None:
-    plan = open_backend(name).plan(len(rows), rows.dim)
+def _refused(plan: Plan | None, rows: int, bytes_max: float, *, unasked: bool) -> str | None:
+    """Say why an index is not even built."""
     if plan is None:
         return "cannot be built over these"
-    if plan.bytes_per_row * len(rows) > bytes_max:
-        return f"would take {plan.bytes_per_row * len(rows) / 1e6:.0f} MB of {bytes_max / 1e6:.0f}"
-    if index == AUTO and plan.auto_rows_max is not None and len(rows) > plan.auto_rows_max:
+    if plan.bytes_per_row * rows > bytes_max:
+        return f"would take {plan.bytes_per_row * rows / 1e6:.0f} MB of {bytes_max / 1e6:.0f}"
+    if unasked and plan.auto_rows_max is not None and rows > plan.auto_rows_max:
         return f"takes long to build beyond {plan.auto_rows_max} rows; it must be asked for"
     return None
 
 
-def _measured(name: str, rows: Chunks, trial: Trial, target: float) -> Measured | str:
+def _measured(name: str, plan: Plan, rows: Chunks, trial: Trial, target: float) -> Measured | str:
     """Build one and climb to the target at each depth; or say how far it came at the first."""
-    plan = open_backend(name).plan(len(rows), rows.dim)
-    assert plan is not None
     built = FaissIndex.build(rows, plan)
     rungs: list[Rung] = []
     for want in trial.floors:

@@ -1,7 +1,5 @@
 """Leaving the dead rows behind: a page copied aside, then joined to what was written meanwhile."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from index.page import Page
@@ -37,12 +35,7 @@ def rejoined(old: View, copied: Page, now: View) -> View:
         now.page.ids[old.n : now.n],
         [now.page.label(at) for at in range(old.n, now.n)],
     )
-    alive = np.ones(now.n, np.bool_) if now.alive is None else now.alive
-    fresh = View.of(
-        page, now.seq, np.concatenate([alive[: old.n][old.alive], alive[old.n :]]), now.scan
-    )
-    if now.indexed is None:
-        return fresh
-    return replace(
-        fresh, indexed=now.indexed.moved(np.append(old.alive, np.ones(now.n - old.n, np.bool_)))
-    )
+    stayed = np.append(old.alive, np.ones(now.n - old.n, np.bool_))
+    alive = None if now.alive is None else now.alive[stayed]
+    indexed = None if now.indexed is None else now.indexed.moved(stayed)
+    return View.of(page, now.seq, alive, now.scan, indexed)

@@ -167,7 +167,7 @@ class Galleries:
         found = []
         for gallery in list(self._galleries.values()):
             with suppress(GalleryUnknown):  # deleted while we looked
-                found.append((gallery.name, gallery.count, gallery.delta))
+                found.append((gallery.name, gallery.count, gallery.upkeep.delta))
         return found
 
     def delete(self, name: str) -> None:

@@ -1,14 +1,13 @@
 """One gallery: what is enrolled is on disk before it is acknowledged, and found from then on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from index import compaction, store
-from index.backend import candidates_for
+from index import compaction, store, upkeep
 from index.calibration import Calibration, calibrated, own_evidence, sent_evidence
 from index.database import Connection, Database, corrupt
 from index.errors import (
@@ -21,21 +20,17 @@ from index.errors import (
 from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
 from index.filters import compile_sql, constant, parse
 from index.hits import Found
-from index.indexed import Built, Indexed
+from index.loading import VectorsDamaged, load_page
 from index.page import Page
 from index.published import Published
 from index.reader import Reader
 from index.scan import USUAL, open_scan, scan_names
+from index.upkeep import Upkeep
 from index.vectors import Rows, unit_rows
 from index.view import View
 from index.writer import Writer
 
 T = TypeVar("T")
-
-GROWN = 2  # times the rows: then a scan that was chosen is measured again
-DELTA_SHARE = 0.1  # of the rows of an index, beyond which it is built anew
-LIVING = 0.75  # share of its rows below which it is built anew
-COMPACTED_AT_ONCE = 20_000  # rows that are copied within a write: 10 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +71,6 @@ class Gallery:
         index_rows_min: int,
     ) -> None:
         self.index, self.recall_target = row.backend, row.recall_target
-        self._index_rows_min = index_rows_min
-        self._index_why: str | None = None
-        self._declined_rows = 0
         self.name, self.space, self.dim, self.model = row.name, row.space, row.dim, row.model
         self.number = row.gallery
         self._row = row
@@ -90,27 +82,17 @@ class Gallery:
         empty = View.of(Page.empty(row.dim), row.seq, None, self._scan)
         self._published = Published(row.name, empty)
         self._reader = Reader(row, database, self._published)
+        self.upkeep = Upkeep(self._published, self._reshow, row.backend, index_rows_min)
 
     def load(self, connection: Connection) -> None:
         """Read what the store holds; called once, before anybody else knows of the gallery.
 
         Raises: StoreCorrupt.
         """
-        page = Page.empty(self.dim)
-        for some in store.load(connection, self.number):
-            blob = b"".join(some.vectors)
-            if len(blob) != 4 * self.dim * len(some.rows):
-                raise corrupt(
-                    self._database.path, f"gallery {self.name!r} has vectors of a wrong size"
-                )
-            vectors = np.frombuffer(blob, "<f4").reshape(-1, self.dim)
-            norms = np.einsum("ij,ij->i", vectors, vectors)
-            if not np.all(np.abs(norms - 1.0) < 1e-3):
-                raise corrupt(
-                    self._database.path, f"gallery {self.name!r} has vectors not of unit length"
-                )
-            page = page.with_room(len(some.rows))
-            page.append(vectors, some.rows, some.ids, some.labels)
+        try:
+            page = load_page(connection, self.number, self.dim)
+        except VectorsDamaged as error:
+            raise corrupt(self._database.path, f"gallery {self.name!r} has {error}") from error
         self._published.swap(View.of(page, self._row.seq, None, self._scan))
 
     @property
@@ -138,7 +120,7 @@ class Gallery:
             count=view.count,
             labels=view.label_count(),
             seq=view.seq,
-            index_why=self._index_why,
+            index_why=self.upkeep.why,
             created_at=row.created_at,
             calibration=calibration,
             calibration_stale=calibration is not None and calibration.stale(view.count),
@@ -336,58 +318,6 @@ class Gallery:
         """Let go of the rows: the gallery is deleted."""
         self._published.drop()
 
-    # The index, which `index.builds` looks after
-
-    @property
-    def delta(self) -> int:
-        """The rows that an index does not hold yet, and that are looked at one by one."""
-        view = self._published.seen()
-        return 0 if view.indexed is None else view.n - view.indexed.upto
-
-    def compaction_due(self) -> bool:
-        """Tell whether so many rows are dead that the living should be copied."""
-        view = self._published.seen()
-        return view.n > COMPACTED_AT_ONCE and compaction.is_due(view)
-
-    def compact(self) -> None:
-        """Leave the dead rows behind; searches and writes go on meanwhile."""
-        old = self._published.seen()
-        copied = compaction.compacted(old)
-
-        def publish(_: None) -> None:
-            self._published.swap(compaction.rejoined(old, copied, self._published.seen()))
-
-        self._write(lambda _: None, publish)
-
-    def build_due(self) -> bool:
-        """Tell whether an index should be built, for want of one or because the rows went on."""
-        view = self._published.seen()
-        if view.count < self._index_rows_min or not candidates_for(self.index):
-            return False
-        if view.indexed is None:
-            return view.count >= GROWN * self._declined_rows
-        held, upto = len(view.indexed.built), view.indexed.upto
-        living = upto if view.alive is None else int(np.count_nonzero(view.alive[:upto]))
-        late = view.n - upto
-        return late > max(self._index_rows_min // 4, held * DELTA_SHARE) or living < held * LIVING
-
-    def attach(
-        self, built: Built | None, numbers: npt.NDArray[np.int64], rows: int, why: str
-    ) -> None:
-        """Search through an index that was built over the rows of these numbers, from now on.
-
-        None goes back to a scan, until the gallery has twice the `rows` for which that was chosen.
-        """
-
-        def publish(_: None) -> None:
-            view = self._published.seen()
-            self._index_why = why
-            self._declined_rows = rows if built is None else 0
-            indexed = None if built is None else Indexed.over(built, numbers, view.numbers)
-            self._published.swap(replace(view, indexed=indexed))
-
-        self._write(lambda _: None, publish)
-
     # Inside
 
     def _write(self, work: Callable[[Connection], T], publish: Callable[[T], None]) -> T:
@@ -397,6 +327,10 @@ class Gallery:
             return work(connection)
 
         return self._writer.write(work_here, publish)
+
+    def _reshow(self, made: Callable[[View], View]) -> None:
+        """Show a view made of the one that is shown, with no write between."""
+        self._write(lambda _: None, lambda _: self._published.swap(made(self._published.seen())))
 
     def _count(self, connection: Connection, change: int) -> int:
         """Count a batch into the store; runs in the writer, inside the transaction."""
@@ -436,7 +370,7 @@ class Gallery:
             if alive is not None:
                 alive = np.append(alive, np.ones(len(rows), np.bool_))
         fresh = View.of(page, seq, alive, self._scan, view.indexed)
-        if fresh.n <= COMPACTED_AT_ONCE and compaction.is_due(fresh):
+        if fresh.n <= upkeep.COMPACTED_AT_ONCE and compaction.is_due(fresh):
             fresh = compaction.rejoined(fresh, compaction.compacted(fresh), fresh)
         self._published.swap(fresh)
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.hits import Mask, Positions
+from index.page import positions_of
 from index.vectors import Rows
 
 
@@ -54,13 +55,11 @@ class Indexed:
         cls, built: Built, numbers: npt.NDArray[np.int64], held: npt.NDArray[np.int64]
     ) -> "Indexed":
         """Place an index over rows of these numbers (m,) in a page that holds `held` (n,)."""
-        at = np.searchsorted(held, numbers)
-        there = np.append(held, -1)[at] == numbers
+        at = positions_of(held, numbers)
         # Numbers rise: what came after the last row of the index is behind it.
         upto = int(np.searchsorted(held, numbers[-1], side="right"))
-        if upto == len(numbers) and there.all():
-            return cls(built, upto)
-        return cls(built, upto, np.where(there, at, -1))
+        alike = upto == len(numbers) and bool((at >= 0).all())
+        return cls(built, upto, None if alike else at)
 
     def candidates(self, queries: Rows, want: int) -> list[Positions] | None:
         """Return positions in the page for each query (q, d); None as `Built` does."""

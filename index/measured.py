@@ -1,8 +1,7 @@
 """An index together with what it was measured to find, and how it must be asked for that."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from index.faiss_door import FaissIndex
 from index.hits import Positions
@@ -49,13 +48,3 @@ class Measured:
                 # one is there far less often than of a hundred.
                 return self.index.search(queries, rung.depth, rung.effort)
         return None
-
-
-def rungs_to_json(rungs: Sequence[Rung]) -> str:
-    """Write rungs out."""
-    return json.dumps([asdict(rung) for rung in rungs])
-
-
-def rungs_of_json(text: str) -> list[Rung]:
-    """Read rungs back."""
-    return [Rung(**one) for one in json.loads(text)]

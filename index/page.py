@@ -125,6 +125,16 @@ class Page:
         return code
 
 
+def positions_of(
+    held: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return where each number (m,) stands among those held (n,), which rise; -1 where nowhere."""
+    at = np.searchsorted(held, numbers)
+    there = at < len(held)
+    there[there] = held[at[there]] == numbers[there]
+    return np.where(there, at, -1)
+
+
 def _arrays(old: tuple[Rows, ...], n: int, need: int, dim: int) -> tuple[Rows, ...]:
     """Return arrays with room for `need` rows, the first `n` of them those of the old ones."""
     each = chunk_rows(dim)

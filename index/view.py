@@ -10,7 +10,7 @@ from index import planner
 from index.chunks import Chunks
 from index.hits import Hit, Mask, Positions, Scores, exact_scores
 from index.indexed import Indexed
-from index.page import Page
+from index.page import Page, positions_of
 from index.scan import Scan
 from index.vectors import Rows
 
@@ -59,12 +59,9 @@ class View:
 
     def mask_of(self, numbers: Sequence[int]) -> Mask:
         """Return which positions hold these row numbers; unknown numbers are passed over."""
-        held, wanted = self.numbers, np.asarray(numbers, np.int64)
-        at = np.searchsorted(held, wanted)
-        inside = at < self.n
-        at = at[inside][held[at[inside]] == wanted[inside]]
+        at = positions_of(self.numbers, np.asarray(numbers, np.int64))
         mask = np.zeros(self.n, np.bool_)
-        mask[at] = True
+        mask[at[at >= 0]] = True
         return mask
 
     def label_count(self) -> int:

@@ -1,5 +1,8 @@
 """Every file of index/backends: measured before it is trusted, and never worse than promised."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,7 @@ from index.choosing import choose
 from index.chunks import Chunks
 from index.hits import exact_scores
 from index.indexed import Indexed
-from index.measured import Measured, rungs_of_json, rungs_to_json
+from index.measured import Measured, Rung
 from index.planner import SCANNED_ROWS, best
 from index.scan import open_scan
 from index.vectors import Rows, unit_rows
@@ -91,7 +94,7 @@ def test_an_index_is_read_back_as_it_was_written(rows, indexed):
     again = Measured(
         built.name,
         type(built.index).load(bytes(built.index.dump()), built.index.parameter),
-        rungs_of_json(rungs_to_json(built.rungs)),
+        [Rung(**json.loads(json.dumps(asdict(one)))) for one in built.rungs],
     )
     queries = clustered(20, seed=12)
     np.testing.assert_array_equal(again.candidates(queries, 50), built.candidates(queries, 50))

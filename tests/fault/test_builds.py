@@ -50,7 +50,7 @@ def until(true, seconds: float = 60.0) -> None:
 
 
 def built(gallery: Gallery) -> bool:
-    return gallery.state().index_in_use == gallery.index and not gallery.build_due()
+    return gallery.state().index_in_use == gallery.index and not gallery.upkeep.build_due()
 
 
 def recall(gallery: Gallery, stand_in: dict[str, np.ndarray], queries) -> float:
@@ -111,12 +111,12 @@ def test_rows_beyond_a_share_are_taken_into_a_newer_index(galleries):
     gallery, _ = galleries.create("g", space="s", dim=DIM, index="sq8", recall_target=0.95)
     enrol(gallery, rows(4000))
     until(lambda: built(gallery))
-    assert gallery.delta == 0
+    assert gallery.upkeep.delta == 0
     enrol(gallery, rows(300, seed=1), "few")
-    assert gallery.delta == 300
-    assert not gallery.build_due()
+    assert gallery.upkeep.delta == 300
+    assert not gallery.upkeep.build_due()
     enrol(gallery, rows(4000, seed=2), "many")
-    until(lambda: gallery.delta == 0)
+    until(lambda: gallery.upkeep.delta == 0)
 
 
 def test_a_scan_by_name_and_a_small_gallery_are_left_alone(galleries):
@@ -124,8 +124,8 @@ def test_a_scan_by_name_and_a_small_gallery_are_left_alone(galleries):
     enrol(exact, rows(3000))
     small, _ = galleries.create("s", space="s", dim=DIM)
     enrol(small, rows(1999))
-    assert not exact.build_due()
-    assert not small.build_due()
+    assert not exact.upkeep.build_due()
+    assert not small.upkeep.build_due()
 
 
 @pytest.mark.parametrize("how", ["killed", "lies"])
