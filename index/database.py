@@ -18,7 +18,7 @@ Connection: TypeAlias = apsw.Connection
 
 FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _READERS_MAX = 8
 _READER_WAIT_SECONDS = 10.0
@@ -59,7 +59,8 @@ CREATE TABLE contents (
 """
 
 # What each version added to the one before; a new file gets them all.
-# `doomed` are galleries that were deleted, whose rows are still being removed.
+# `doomed` are galleries that were deleted, whose rows are still being removed; `generations` are
+# built indexes, `outcome` is JSON.
 _ADDED = {
     2: """
 CREATE TABLE doomed (gallery INTEGER PRIMARY KEY) STRICT;
@@ -67,6 +68,14 @@ CREATE TABLE aliases (
     alias TEXT PRIMARY KEY,
     gallery INTEGER NOT NULL,
     previous INTEGER
+) STRICT;
+""",
+    3: """
+CREATE TABLE generations (
+    generation INTEGER PRIMARY KEY AUTOINCREMENT,
+    gallery INTEGER NOT NULL,
+    folder TEXT NOT NULL,
+    outcome TEXT NOT NULL
 ) STRICT;
 """,
 }

@@ -1,6 +1,6 @@
 """All galleries of one data folder: the face of `index` towards the service."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from index import store
 from index.aliases import Aliases, check_unnamed, let_go
 from index.backend import AUTO, check_index
-from index.builds import Builds, swept
+from index.builds import Builds
 from index.database import Connection, Database
 from index.errors import (
     GalleryExists,
@@ -20,11 +20,13 @@ from index.errors import (
 from index.filters import DEPTH_MAX
 from index.folder import FolderLock
 from index.gallery import Gallery, GalleryState
+from index.generations import Generations
 from index.names import check_name
 from index.removals import Removals
 from index.writer import Writer
 
 DIM_MAX = 8192
+_LOADERS = 2  # threads that read vectors at start: more wait for each other
 
 
 class Galleries:
@@ -219,16 +221,26 @@ class Galleries:
         return Gallery(row, self._database, self._writer, *bounds)
 
     def _load(self) -> None:
-        with self._database.reading() as connection:
+        generations = Generations(self._database.path.parent)
+        with ExitStack() as lent:
+            # Nobody writes yet, so that all of them see the same.
+            connections = [lent.enter_context(self._database.reading()) for _ in range(_LOADERS)]
+            connection = connections[0]
             for row in store.galleries(connection):
                 gallery = self._gallery(row)
-                gallery.load(connection)
+                gallery.load(connections)
+                arrival = generations.newest(connection, row.gallery)
+                if arrival is not None:
+                    gallery.upkeep.restore(arrival)
                 self._galleries[row.name] = gallery
             self.aliases.load(connection, self._database)
+            generations.sweep(connection)
         self._removals = Removals(self._writer)
-        swept(self._database.path.parent)
         self._builds = Builds(
-            self._database.path, lambda: list(self._galleries.values()), self._index_memory_share
+            self._database,
+            generations,
+            lambda: list(self._galleries.values()),
+            self._index_memory_share,
         )
 
 

@@ -84,13 +84,13 @@ class Gallery:
         self._reader = Reader(row, database, self._published)
         self.upkeep = Upkeep(self._published, self._reshow, row.backend, index_rows_min)
 
-    def load(self, connection: Connection) -> None:
+    def load(self, connections: Sequence[Connection]) -> None:
         """Read what the store holds; called once, before anybody else knows of the gallery.
 
         Raises: StoreCorrupt.
         """
         try:
-            page = load_page(connection, self.number, self.dim)
+            page = load_page(connections, self.number, self.dim)
         except VectorsDamaged as error:
             raise corrupt(self._database.path, f"gallery {self.name!r} has {error}") from error
         self._published.swap(View.of(page, self._row.seq, None, self._scan))
@@ -328,9 +328,9 @@ class Gallery:
 
         return self._writer.write(work_here, publish)
 
-    def _reshow(self, made: Callable[[View], View]) -> None:
-        """Show a view made of the one that is shown, with no write between."""
-        self._write(lambda _: None, lambda _: self._published.swap(made(self._published.seen())))
+    def _reshow(self, made: Callable[[View], View], work: Callable[[Connection], None]) -> None:
+        """Show a view made of the one that is shown, with no write but the work between."""
+        self._write(work, lambda _: self._published.swap(made(self._published.seen())))
 
     def _count(self, connection: Connection, change: int) -> int:
         """Count a batch into the store; runs in the writer, inside the transaction."""

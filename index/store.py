@@ -36,16 +36,6 @@ class GalleryRow:
     calibration: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedRows:
-    """A run of exemplars in row order, with their vectors as raw bytes."""
-
-    rows: list[int]
-    ids: list[str]
-    labels: list[str | None]
-    vectors: list[bytes]
-
-
 def galleries(connection: Connection) -> list[GalleryRow]:
     """Return every gallery."""
     found = connection.execute(
@@ -68,6 +58,7 @@ def add_gallery(connection: Connection, row: GalleryRow) -> int:
 def doom_gallery(connection: Connection, gallery: int) -> None:
     """Remove a gallery, and leave its rows to :func:`remove_doomed`."""
     connection.execute("DELETE FROM galleries WHERE gallery = ?", (gallery,))
+    connection.execute("DELETE FROM generations WHERE gallery = ?", (gallery,))
     connection.execute("INSERT INTO doomed (gallery) VALUES (?)", (gallery,))
 
 
@@ -226,13 +217,20 @@ def _row(vector: bytes) -> Rows:
     return np.frombuffer(vector, dtype="<f4").astype(np.float32)
 
 
-def load(connection: Connection, gallery: int) -> Iterator[LoadedRows]:
-    """Read every exemplar of a gallery in row order."""
+def names(connection: Connection, gallery: int) -> list[tuple[int, str, str | None]]:
+    """Return the row, id and label of every exemplar, in row order."""
+    found: list[tuple[int, str, str | None]] = connection.execute(
+        "SELECT row, id, label FROM exemplars WHERE gallery = ? ORDER BY row", (gallery,)
+    ).fetchall()
+    return found
+
+
+def vectors(connection: Connection, gallery: int, first: int, last: int) -> Iterator[list[bytes]]:
+    """Read the vectors of the rows from `first` to `last` in their order, some at a time."""
     found = connection.execute(
-        "SELECT row, id, label, vector FROM exemplars JOIN contents USING (row)"
-        " WHERE gallery = ? ORDER BY row",
-        (gallery,),
+        "SELECT vector FROM exemplars JOIN contents USING (row)"
+        " WHERE gallery = ? AND row BETWEEN ? AND ? ORDER BY row",
+        (gallery, first, last),
     )
-    while some := list(islice(found, _LOAD_ROWS)):
-        rows, ids, labels, vectors = map(list, zip(*some, strict=True))
-        yield LoadedRows(rows, ids, labels, vectors)
+    while some := [vector for (vector,) in islice(found, _LOAD_ROWS)]:
+        yield some
