@@ -78,10 +78,10 @@ class Generations:
 
     def __init__(self, data_folder: Path) -> None:
         self._folder = data_folder / FOLDER
-        self._folder.mkdir(exist_ok=True)
 
     def fresh(self) -> Path:
         """Make a folder to write a generation into; `record` it, or it is swept."""
+        self._folder.mkdir(exist_ok=True)
         fresh = Path(mkdtemp(prefix="", dir=self._folder))
         sync(self._folder)
         return fresh
@@ -100,7 +100,7 @@ class Generations:
     def sweep(self, connection: Connection) -> None:
         """Remove every folder that is no generation; called while none is being written."""
         kept = {name for (name,) in connection.execute("SELECT folder FROM generations")}
-        for folder in self._folder.iterdir():
+        for folder in self._folder.iterdir() if self._folder.exists() else ():
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
 

@@ -189,7 +189,7 @@ def test_what_a_killed_service_left_is_swept_at_the_next_start(tmp_path):
 
 
 def on_disk(folder: Path) -> list[Path]:
-    return list((folder / "indexes").iterdir())
+    return list((folder / "indexes").glob("*"))
 
 
 def generations_of(folder: Path) -> list[Path]:
