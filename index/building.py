@@ -13,12 +13,15 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from index.choosing import choose
 from index.database import read_only, sync
 from index.generations import INDEX_FILE, NUMBERS_FILE
 from index.loading import load_page
 from index.outcome import Outcome
 
+ASKED_FILE = "asked.bin"
 _NICE = 10
 
 
@@ -27,7 +30,8 @@ class Order:
     """What is to be built, from which file, into which folder.
 
     `kept` is the backend in use, which is built again if it still finds enough; None where all
-    that may serve are to be measured, as they were at `raced_rows`.
+    that may serve are to be measured, as they were at `raced_rows`. `asked` tells how many queries
+    of late lie in the folder, for which enough must be found too.
     """
 
     database: str
@@ -39,6 +43,7 @@ class Order:
     memory_share: float
     kept: str | None
     raced_rows: int
+    asked: int
 
 
 def work(order: Order) -> Outcome:
@@ -51,11 +56,12 @@ def work(order: Order) -> Outcome:
         connection.close()
     rows = page.rows(len(page))
     bytes_max = order.memory_share * 4.0 * order.dim * len(rows)
-    choice = choose(rows, order.index, order.recall_target, bytes_max, order.kept)
+    folder = Path(order.folder)
+    asked = np.fromfile(folder / ASKED_FILE, "<f4").reshape(-1, order.dim) if order.asked else None
+    choice = choose(rows, order.index, order.recall_target, bytes_max, order.kept, asked)
     raced_rows = len(rows) if choice.raced else order.raced_rows
     if choice.measured is None:
         return Outcome(choice.why, len(rows), raced_rows)
-    folder = Path(order.folder)
     return Outcome(
         choice.why,
         len(rows),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from index.building import Order
+from index.building import ASKED_FILE, Order
 from index.database import Database
 from index.errors import GalleryError
 from index.gallery import Gallery
@@ -66,6 +66,7 @@ class Builds:
 
     def _look_after(self, gallery: Gallery) -> None:
         try:
+            gallery.upkeep.watch()
             if gallery.upkeep.compaction_due():
                 gallery.upkeep.compact()
             if gallery.upkeep.build_due():
@@ -88,6 +89,9 @@ class Builds:
     def _build(self, gallery: Gallery) -> None:
         folder = self._generations.fresh()
         kept, raced_rows = gallery.upkeep.kept()
+        asked = gallery.upkeep.asked()
+        if asked is not None:
+            asked.astype("<f4").tofile(folder / ASKED_FILE)
         order = Order(
             database=str(self._database.path),
             folder=str(folder),
@@ -98,6 +102,7 @@ class Builds:
             memory_share=self._memory_share,
             kept=kept,
             raced_rows=raced_rows,
+            asked=0 if asked is None else len(asked),
         )
         outcome = self._ordered(order)
         gallery.upkeep.attach(

@@ -67,6 +67,7 @@ class FaissIndex:
     @classmethod
     def build(cls, rows: Chunks, plan: Plan, seed: int = 0) -> "FaissIndex":
         """Train on a sample and add all rows (n, d); takes long, and every core."""
+        faiss.omp_set_num_threads(_cores())
         index = faiss.index_factory(rows.dim, plan.factory, faiss.METRIC_INNER_PRODUCT)
         chance = np.random.default_rng(seed)
         n = min(len(rows), plan.sample)

@@ -164,12 +164,21 @@ class Galleries:
                 continue  # deleted while we looked
         return found
 
-    def counts(self) -> list[tuple[str, int, int]]:
-        """Count the exemplars of every gallery, and those that its index does not hold yet."""
+    def counts(self) -> list[tuple[str, int, int, float, float]]:
+        """Tell the exemplars of each, those its index does not hold yet, its recall and target."""
         found = []
         for gallery in list(self._galleries.values()):
             with suppress(GalleryUnknown):  # deleted while we looked
-                found.append((gallery.name, gallery.count, gallery.upkeep.delta))
+                upkeep = gallery.upkeep
+                found.append(
+                    (
+                        gallery.name,
+                        gallery.count,
+                        upkeep.delta,
+                        upkeep.recall,
+                        gallery.recall_target,
+                    )
+                )
         return found
 
     def delete(self, name: str) -> None:

@@ -28,6 +28,7 @@ from index.scan import USUAL, open_scan, scan_names
 from index.upkeep import Upkeep
 from index.vectors import Rows, unit_rows
 from index.view import View
+from index.watch import Watch
 from index.writer import Writer
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class GalleryState:
-    """A gallery at one moment; `created_at` is ISO 8601 in UTC, `recall` at least is found."""
+    """A gallery at one moment; `created_at` is ISO 8601 in UTC, `recall` is what was found."""
 
     name: str
     model: str | None
@@ -81,8 +82,9 @@ class Gallery:
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
         empty = View.of(Page.empty(row.dim), row.seq, None, self._scan)
         self._published = Published(row.name, empty)
-        self._reader = Reader(row, database, self._published)
-        self.upkeep = Upkeep(self._published, self._reshow, row.backend, index_rows_min)
+        watch = Watch(row.recall_target)
+        self._reader = Reader(row, database, self._published, watch)
+        self.upkeep = Upkeep(self._published, self._reshow, watch, row.backend, index_rows_min)
 
     def load(self, connections: Sequence[Connection]) -> None:
         """Read what the store holds; called once, before anybody else knows of the gallery.
@@ -116,7 +118,7 @@ class Gallery:
             index=row.backend,
             index_in_use=self._scan_name if view.indexed is None else view.indexed.built.name,
             recall_target=row.recall_target,
-            recall=1.0 if view.indexed is None else view.indexed.built.recall,
+            recall=self.upkeep.recall,
             count=view.count,
             labels=view.label_count(),
             seq=view.seq,

@@ -12,12 +12,15 @@ from index.generations import Arrival
 from index.indexed import Indexed
 from index.outcome import Outcome
 from index.published import Published
+from index.vectors import Rows
 from index.view import View
+from index.watch import Watch
 
 GROWN = 2  # times the rows: then a scan that was chosen is measured again
 RACED = 4  # times the rows: then all that may serve are measured again
 DELTA_SHARE = 0.1  # of the rows of an index, beyond which it is built anew
 LIVING = 0.75  # share of its rows below which it is built anew
+RAISES_MAX = 2  # of the effort, before another index is looked for
 COMPACTED_AT_ONCE = 20_000  # rows that are copied within a write: 10 ms
 
 # Makes a view of the one that is shown, in the order of writes, and shows it once the work, if
@@ -31,8 +34,11 @@ class Upkeep:
     Any method raises GalleryUnknown once the gallery is deleted.
     """
 
-    def __init__(self, published: Published, reshow: Reshow, index: str, rows_min: int) -> None:
+    def __init__(
+        self, published: Published, reshow: Reshow, watch: Watch, index: str, rows_min: int
+    ) -> None:
         self._published, self._reshow, self._rows_min = published, reshow, rows_min
+        self._watch, self._raised = watch, 0
         self._is_built = bool(candidates_for(index))
         self._outcome: Outcome | None = None
 
@@ -46,6 +52,27 @@ class Upkeep:
         """The rows that an index does not hold yet, and that are looked at one by one."""
         view = self._published.seen()
         return 0 if view.indexed is None else view.n - view.indexed.upto
+
+    @property
+    def recall(self) -> float:
+        """The share of the true best that is found: of late, or as measured when it was built."""
+        indexed = self._published.seen().indexed
+        if indexed is None:
+            return 1.0
+        late = self._watch.recall
+        return indexed.built.recall if late is None else late
+
+    def watch(self) -> None:
+        """Compare an answer of late with the exact one; ask for more where too little is found."""
+        self._watch.check()
+        if self._watch.failing and self._raised < RAISES_MAX:
+            self._raised += 1
+            self._watch.forget()
+            self._reshow(_raised, _nothing)
+
+    def asked(self) -> Rows | None:
+        """Return queries (q, d) of late for which the index in use finds too little."""
+        return self._watch.queries() if self._watch.failing else None
 
     def compaction_due(self) -> bool:
         """Tell whether so many rows are dead that the living should be copied."""
@@ -68,6 +95,8 @@ class Upkeep:
         held, upto = len(view.indexed.built), view.indexed.upto
         living = upto if view.alive is None else int(np.count_nonzero(view.alive[:upto]))
         late = view.n - upto
+        if self._watch.failing and self._raised >= RAISES_MAX:
+            return True
         return late > max(self._rows_min // 4, held * DELTA_SHARE) or living < held * LIVING
 
     def kept(self) -> tuple[str | None, int]:
@@ -76,16 +105,18 @@ class Upkeep:
         if outcome is None:
             return None, 0
         grown = self._published.seen().count >= RACED * outcome.raced_rows
-        return None if grown else outcome.backend, outcome.raced_rows
+        again = not grown and not self._watch.failing
+        return outcome.backend if again else None, outcome.raced_rows
 
     def attach(self, arrival: Arrival, work: Callable[[Connection], None]) -> None:
         """Search through an index that was built, or a scan, from when the work is on disk."""
 
         def attached(view: View) -> View:
-            self._outcome = arrival.outcome
+            self._outcome, self._raised = arrival.outcome, 0
             return _with(view, arrival)
 
         self._reshow(attached, work)
+        self._watch.forget()
 
     def restore(self, arrival: Arrival) -> None:
         """Search through an index of before; called once, before anybody knows of the gallery."""
@@ -97,6 +128,13 @@ def _with(view: View, arrival: Arrival) -> View:
     built = arrival.measured
     indexed = None if built is None else Indexed.over(built, arrival.numbers, view.numbers)
     return replace(view, indexed=indexed)
+
+
+def _raised(view: View) -> View:
+    indexed = view.indexed
+    if indexed is None:
+        return view
+    return replace(view, indexed=replace(indexed, built=indexed.built.raised()))
 
 
 def _nothing(_: Connection) -> None:
