@@ -21,7 +21,8 @@ _ROUNDS = 10  # of k-means: 4096 cells over a million rows are trained in 30 s o
 
 
 @cache
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -30,7 +31,23 @@ def _set_threads(queries: int) -> None:
 
     A team costs more than one query.
     """
-    faiss.omp_set_num_threads(1 if queries < _QUERIES_FOR_ALL_CORES else _cores())
+    faiss.omp_set_num_threads(1 if queries < _QUERIES_FOR_ALL_CORES else cores())
+
+
+def inner_products(queries: Rows, rows: Rows) -> Scores:
+    """Return the rough inner products (q, n) of queries with rows that lie side by side.
+
+    By this thread alone, at the speed of memory: one query takes half of what BLAS takes.
+    """
+    queries, products = (
+        np.ascontiguousarray(queries),
+        np.empty((len(queries), len(rows)), np.float32),
+    )
+    for query, out in zip(queries, products, strict=True):
+        swigfaiss.fvec_inner_products_ny(
+            swig_ptr(out), swig_ptr(query), swig_ptr(rows), rows.shape[1], len(rows)
+        )
+    return products
 
 
 def nearest(queries: Rows, rows: Rows, k: int, allowed: Mask | None) -> tuple[Scores, Positions]:
@@ -87,7 +104,7 @@ class FaissIndex:
         Raises:
             MemoryError: they do not fit.
         """
-        faiss.omp_set_num_threads(_cores())
+        faiss.omp_set_num_threads(cores())
         index = faiss.index_factory(rows.dim, plan.factory, faiss.METRIC_INNER_PRODUCT)
         if hasattr(index, "cp"):  # its cells; the default of 25 rounds takes minutes
             index.cp.niter = _ROUNDS

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from index import compaction, store, upkeep
 from index.calibration import Calibration, calibrated, own_evidence, sent_evidence
+from index.coalescing import AT_ONCE_MAX, Coalescing
 from index.database import Connection, Database, corrupt
 from index.errors import (
     ExemplarUnknown,
@@ -18,6 +19,7 @@ from index.errors import (
     SeqAhead,
 )
 from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
+from index.faiss_door import cores
 from index.filters import compile_sql, constant, parse
 from index.hits import Found
 from index.loading import VectorsDamaged, load_page
@@ -78,7 +80,7 @@ class Gallery:
         self._database, self._writer, self._rows_max = database, writer, rows_max
         self._filter_depth_max = filter_depth_max
         self._scan_name = row.backend if row.backend in scan_names() else USUAL
-        self._scan = open_scan(self._scan_name)
+        self._scan = Coalescing(open_scan(self._scan_name), min(cores(), AT_ONCE_MAX))
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
         empty = View.of(Page.empty(row.dim), row.seq, None, self._scan)
         self._published = Published(row.name, empty)
