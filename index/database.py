@@ -18,7 +18,7 @@ Connection: TypeAlias = apsw.Connection
 
 FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _READERS_MAX = 8
 _READER_WAIT_SECONDS = 10.0
@@ -59,7 +59,8 @@ CREATE TABLE contents (
 """
 
 # What each version added to the one before; a new file gets them all.
-# `doomed` are galleries that were deleted, whose rows are still being removed.
+# `doomed` are galleries that were deleted, whose rows are still being removed; `staged` are being
+# restored, and shown to nobody yet.
 _ADDED = {
     2: """
 CREATE TABLE doomed (gallery INTEGER PRIMARY KEY) STRICT;
@@ -68,6 +69,9 @@ CREATE TABLE aliases (
     gallery INTEGER NOT NULL,
     previous INTEGER
 ) STRICT;
+""",
+    3: """
+CREATE TABLE staged (gallery INTEGER PRIMARY KEY) STRICT;
 """,
 }
 
