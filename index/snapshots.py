@@ -19,7 +19,6 @@ from index.snapshot import (
     Batch,
     Head,
     batches,
-    checked,
     packed,
     packed_head,
 )
@@ -95,20 +94,28 @@ class Snapshots:
             raise corrupt(self._database.path, why)
         return head
 
+    def check_place(self, name: str, *, replace: bool) -> bool:
+        """Tell whether a gallery of this name stands, in whose place a restored one would be put.
+
+        Raises: NameInvalid, GalleryExists, GalleryFull, GalleryPointedAt: an alias bears the name.
+        """
+        check_name(name, "gallery")
+        with self._database.reading() as connection:
+            return self._replaced(connection, name, replace=replace) is not None
+
     def restore(
-        self, name: str, file: BinaryIO, *, replace: bool, go_on: Callable[[], None]
+        self, name: str, file: BinaryIO, head: Head, *, replace: bool, go_on: Callable[[], None]
     ) -> Gallery:
         """Make a gallery of a snapshot, and show it once all of it stands and is checked.
 
         Args:
+            head: what :func:`index.snapshot.checked` found the snapshot to begin with.
             replace: put it in the place of the gallery of this name, in one step; aliases follow.
 
-        Raises: SnapshotCorrupt, NameInvalid, GalleryExists, GalleryFull, StoreUnavailable,
-            GalleryPointedAt: an alias bears the name; and what `go_on` raises, which is called
-            before each frame and before the step.
+        Raises: SnapshotCorrupt, StoreUnavailable, all that :meth:`check_place` raises, and what
+            `go_on` raises, which is called before each frame and before the step.
         """
-        check_name(name, "gallery")
-        head = checked(file, go_on)
+        self.check_place(name, replace=replace)
         if head.count > self._rows_max:
             raise GalleryFull(
                 f"the snapshot has {head.count} exemplars, {self._rows_max} are allowed: raise "
@@ -142,11 +149,15 @@ class Snapshots:
 
     def _show(self, gallery: Gallery, row: store.GalleryRow, count: int, *, replace: bool) -> None:
         def work(connection: Connection) -> None:
-            most = self._galleries_max
-            staging.show(connection, row, count, replace=replace, galleries_max=most)
+            standing = self._replaced(connection, row.name, replace=replace)
+            staging.show(connection, row, count, standing)
 
         self._writer.write(work, lambda _: self._shown(gallery))
         self._doomed()
+
+    def _replaced(self, connection: Connection, name: str, *, replace: bool) -> int | None:
+        most = self._galleries_max
+        return staging.replaced(connection, name, replace=replace, galleries_max=most)
 
     def _give_up(self, number: int) -> None:
         try:

@@ -32,21 +32,27 @@ def add(
     store.add(connection, gallery, seqs, entries)
 
 
-def show(
-    connection: Connection, row: store.GalleryRow, count: int, *, replace: bool, galleries_max: int
-) -> None:
-    """Let a staged gallery stand under its name, and in the place of the one that stood there.
+def replaced(connection: Connection, name: str, *, replace: bool, galleries_max: int) -> int | None:
+    """Return the gallery that a restoration would take the place of, if one stands.
 
     Raises: GalleryExists, GalleryFull, and GalleryPointedAt: an alias bears the name.
     """
-    standing = alias_rows.number_of(connection, row.name)
+    standing = alias_rows.number_of(connection, name)
     if standing is None:
-        check_free(connection, row.name, galleries_max)
-    elif replace:
+        check_free(connection, name, galleries_max)
+    elif not replace:
+        raise GalleryExists(
+            f"gallery {name!r} stands: ask for `replace` to put the snapshot in its place, or use "
+            "another name"
+        )
+    return standing
+
+
+def show(connection: Connection, row: store.GalleryRow, count: int, standing: int | None) -> None:
+    """Let a staged gallery stand under its name, in the place of the one that stands there."""
+    if standing is not None:
         alias_rows.move(connection, standing, row.gallery)
         store.doom_gallery(connection, standing)
-    else:
-        raise standing_already(row.name)
     connection.execute(
         "INSERT INTO galleries (gallery, name, model, space, dim, backend, recall_target, seq,"
         " created_at, calibration, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -65,14 +71,6 @@ def show(
         ),
     )
     connection.execute("DELETE FROM staged WHERE gallery = ?", (row.gallery,))
-
-
-def standing_already(name: str) -> GalleryExists:
-    """Return the error of a name that is taken."""
-    return GalleryExists(
-        f"gallery {name!r} stands: ask for `replace` to put the snapshot in its place, or use "
-        "another name"
-    )
 
 
 def give_up(connection: Connection, gallery: int) -> None:
