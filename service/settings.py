@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     )
 
     snapshot_bytes_max: int = Field(
-        8 << 30, ge=1024, description="Bytes of one snapshot, taken or restored."
+        8 << 30, ge=1, description="Bytes of one snapshot, taken or restored."
     )
 
     connections_max: int = Field(
