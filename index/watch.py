@@ -67,11 +67,11 @@ class Watch:
         asked, started = self._waiting, time.monotonic()
         if asked is None or started < self._not_before:
             return
+        self._waiting = None  # at once: what fails is not asked again
         share = asked.share_found()
         if share is not None:
             self._shares.append(share)
             self._queries.append(asked.query)
-        self._waiting = None
         ended = time.monotonic()
         self._not_before = ended + _REST * (ended - started)
 

@@ -1,5 +1,8 @@
 """Masks of filters: kept while nothing is written, never told of another moment."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -74,3 +77,14 @@ def test_no_more_are_kept_than_a_few(gallery, reads):
     assert len(reads) == MASKS_MAX + 1
     ids(gallery, {"payload.x": {"gte": 0}})  # the one used longest ago
     assert len(reads) == MASKS_MAX + 2
+
+
+def test_a_compaction_lets_go_of_the_rows_of_before(gallery):
+    """Neither a mask nor the writer, which waits for its next write, holds them on."""
+    gallery.remove([f"e{i}" for i in range(30)])
+    ids(gallery, {"label": "l1"})
+    before = weakref.ref(gallery._published.seen().page)
+    gallery.upkeep.compact()
+    gc.collect()
+    assert before() is None
+    assert len(gallery._published.seen().page) == 30

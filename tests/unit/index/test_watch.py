@@ -94,6 +94,14 @@ def test_too_little_found_raises_the_effort_and_then_calls_for_another_index(gal
     assert gallery.state().recall == 0.99
 
 
+def test_of_a_batch_only_the_query_that_is_checked_stays_in_memory(gallery, vectors):
+    attach(gallery, Lossy(vectors, left_out=0))
+    gallery.search(vectors[:50], 10)
+    gallery.upkeep.watch()
+    (kept,) = gallery._reader._watch._queries
+    assert (kept.shape, kept.base) == ((1, DIM), None)
+
+
 def test_one_that_a_raise_puts_right_is_kept(gallery, vectors):
     attach(gallery, Lossy(vectors, left_out=1))
     ask(gallery, 3 * watch.ENOUGH)
