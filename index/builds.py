@@ -74,7 +74,7 @@ class Builds:
                     self._build(gallery)
                 finally:
                     self._sweep()
-        except (GalleryError, OSError, ValueError) as error:
+        except (GalleryError, OSError, ValueError, MemoryError) as error:
             if not self._stopped.is_set():
                 log.error("gallery %s goes on without a newer index: %s", gallery.name, error)
             self._not_before[gallery.number] = time.monotonic() + _FAILED_SECONDS
