@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ log = logging.getLogger("semblance.builds")
 
 _LOOK_SECONDS = 1.0
 _FAILED_SECONDS = 60.0
+_REST = 20.0  # times as long as a check of recall took: a twentieth of a core at most
 
 
 class Builds:
@@ -39,6 +41,7 @@ class Builds:
         self._stopped = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._not_before: dict[int, float] = {}
+        self._rested_at = 0.0
         self._thread = threading.Thread(target=self._run, name="gallery-builds", daemon=True)
         self._thread.start()
 
@@ -58,6 +61,7 @@ class Builds:
             if standing - numbers:  # some were deleted
                 self._sweep()
             standing = numbers
+            random.shuffle(galleries)  # the first is checked, then there is a rest
             for gallery in galleries:
                 if self._stopped.is_set():
                     return
@@ -66,7 +70,7 @@ class Builds:
 
     def _look_after(self, gallery: Gallery) -> None:
         try:
-            gallery.upkeep.watch()
+            self._watch(gallery)
             if gallery.upkeep.compaction_due():
                 gallery.upkeep.compact()
             if gallery.upkeep.build_due():
@@ -78,6 +82,15 @@ class Builds:
             if not self._stopped.is_set():
                 log.error("gallery %s goes on without a newer index: %s", gallery.name, error)
             self._not_before[gallery.number] = time.monotonic() + _FAILED_SECONDS
+
+    def _watch(self, gallery: Gallery) -> None:
+        """See what it finds of late, if the last check, of whichever gallery, is long ago."""
+        started = time.monotonic()
+        if started < self._rested_at:
+            return
+        gallery.upkeep.watch()
+        ended = time.monotonic()
+        self._rested_at = ended + _REST * (ended - started)
 
     def _sweep(self) -> None:
         try:
