@@ -9,7 +9,7 @@ import pytest
 from index import compaction, store
 from index.exemplar import Exemplar
 from index.galleries import Galleries
-from index.masks import MASKS_MAX
+from index.masks import MASKS_MAX, Masks
 
 
 @pytest.fixture
@@ -88,3 +88,18 @@ def test_a_compaction_lets_go_of_the_rows_of_before(gallery):
     gc.collect()
     assert before() is None
     assert len(gallery._published.seen().page) == 30
+
+
+def test_a_mask_that_was_read_while_others_went_on_is_not_told_of_their_moment(gallery):
+    masks, old = Masks(), gallery._published.seen()
+    gallery.remove(["e0"])
+    new = gallery._published.seen()
+    late, early = np.ones(60, np.bool_), np.zeros(60, np.bool_)
+    asked = ("1", ())
+
+    def read() -> np.ndarray:
+        masks.get(new, ("0", ()), lambda: late)
+        return early
+
+    assert masks.get(old, asked, read) is early
+    assert masks.get(new, asked, lambda: late) is late
