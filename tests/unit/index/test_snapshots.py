@@ -5,7 +5,6 @@ import json
 import random
 import struct
 import threading
-import time
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -154,6 +153,10 @@ def test_a_snapshot_taken_while_writes_go_on_is_the_state_at_one_seq(tmp_path, m
                 standing = standing | {f"e{i}": number for i in ids}
             states[seq] = standing
 
+    def written() -> None:
+        seen = len(states)
+        until(lambda: len(states) > seen)
+
     writer = threading.Thread(target=write)
     writer.start()
     contents = []
@@ -162,11 +165,9 @@ def test_a_snapshot_taken_while_writes_go_on_is_the_state_at_one_seq(tmp_path, m
         for _ in range(12):
             at_first = len(states)
             slow = io.BytesIO()
-            galleries.snapshots.take(
-                made, slow, bytes_max=ANY_SIZE, go_on=lambda: time.sleep(0.002)
-            )
+            galleries.snapshots.take(made, slow, bytes_max=ANY_SIZE, go_on=written)
             contents.append(slow.getvalue())
-            assert len(states) > at_first + 1, "writes should go on meanwhile"
+            assert len(states) > at_first, "writes should go on meanwhile"
     finally:
         stop.set()
         writer.join()
