@@ -154,6 +154,7 @@ def test_however_many_galleries_are_asked_the_checks_take_a_twentieth_of_a_core(
 
     class Asked:
         compaction_due = build_due = staticmethod(lambda: False)
+        count = 0
 
         def __init__(self, name: str) -> None:
             self.name, self.number, self.upkeep = name, 0, self
