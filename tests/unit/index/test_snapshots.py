@@ -383,6 +383,11 @@ HOSTILE: dict[str, list[Frame]] = {
     "an item that is too deep": one(line(item={"a": json.loads("[" * 70 + "]" * 70)})),
     "an item without bottom": one('{"id":' + "[" * 100_000),
     "an item of millions of values": one(json.dumps(line()) + "[]," * 3_000_000),
+    "a frame of millions of values": [
+        head(count=15),
+        rows_frame([line(id=str(n), item={"a": [[]] * 200_000}) for n in range(15)], [UNIT] * 15),
+        (END, b""),
+    ],
     "a digest that is none": one(line(digest="0")),
     "a digest that is long": one(line(digest="00" * 65)),
     "a digest that is a number": one(line(digest=7)),
