@@ -18,7 +18,7 @@ Connection: TypeAlias = apsw.Connection
 
 FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _READERS_MAX = 8
 _READER_WAIT_SECONDS = 10.0
@@ -68,6 +68,37 @@ CREATE TABLE aliases (
     gallery INTEGER NOT NULL,
     previous INTEGER
 ) STRICT;
+""",
+    3: """
+CREATE TABLE jobs (
+    job INTEGER PRIMARY KEY AUTOINCREMENT,
+    gallery INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    caller TEXT NOT NULL,
+    source TEXT NOT NULL,
+    columns TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    rows INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    enrolled INTEGER NOT NULL,
+    unchanged INTEGER NOT NULL,
+    truncated INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    ended_at TEXT
+) STRICT;
+CREATE TABLE job_failures (
+    job INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    place TEXT NOT NULL,
+    id TEXT,
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (job, position)
+) STRICT, WITHOUT ROWID;
 """,
 }
 

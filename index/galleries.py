@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from index import store
@@ -20,6 +19,8 @@ from index.errors import (
 from index.filters import DEPTH_MAX
 from index.folder import FolderLock
 from index.gallery import Gallery, GalleryState
+from index.jobs import Jobs, now
+from index.jobs import let_go as end_jobs
 from index.names import check_name
 from index.removals import Removals
 from index.writer import Writer
@@ -39,6 +40,8 @@ class Galleries:
         filter_depth_max: int,
         index_rows_min: int,
         index_memory_share: float,
+        jobs_max: int,
+        job_failures_max: int,
     ) -> None:
         self._lock, self._database = lock, database
         self._index_rows_min, self._index_memory_share = index_rows_min, index_memory_share
@@ -49,6 +52,9 @@ class Galleries:
         self._writer = Writer(database)
         self._galleries: dict[str, Gallery] = {}
         self.aliases = Aliases(self._writer, lambda: list(self._galleries.values()), galleries_max)
+        self.jobs = Jobs(
+            database, self._writer, jobs_max=jobs_max, failures_max=job_failures_max
+        )
 
     @classmethod
     def open(
@@ -60,6 +66,8 @@ class Galleries:
         filter_depth_max: int = DEPTH_MAX,
         index_rows_min: int = 20_000,
         index_memory_share: float = 0.5,
+        jobs_max: int = 100,
+        job_failures_max: int = 10_000,
     ) -> "Galleries":
         """Open a data folder, creating what is missing; `rows_max` bounds each gallery.
 
@@ -79,6 +87,8 @@ class Galleries:
                 filter_depth_max,
                 index_rows_min,
                 index_memory_share,
+                jobs_max,
+                job_failures_max,
             )
             try:
                 opened._load()
@@ -111,8 +121,7 @@ class Galleries:
         if not 0.0 < recall_target <= 1.0:
             raise RowsInvalid(f"recall_target is {recall_target}: it lies above 0, and 1 at most")
         check_index(index)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        wanted = store.GalleryRow(0, name, model, space, dim, index, recall_target, 0, now, None)
+        wanted = store.GalleryRow(0, name, model, space, dim, index, recall_target, 0, now(), None)
 
         def work(connection: Connection) -> tuple[store.GalleryRow, bool]:
             standing = {row.name: row for row in store.galleries(connection)}
@@ -152,6 +161,10 @@ class Galleries:
             raise GalleryUnknown(f"no gallery {name!r}: create it, or list those there are")
         return gallery
 
+    def numbered(self, number: int) -> Gallery | None:
+        """Return the gallery of a number, while it stands."""
+        return next((one for one in self._galleries.values() if one.number == number), None)
+
     def states(self) -> list[GalleryState]:
         """Return the state of every gallery, by name."""
         found = []
@@ -186,6 +199,7 @@ class Galleries:
             if store.seq_of(connection, gallery.number) is None:
                 raise GalleryUnknown(f"gallery {name!r} is deleted already")
             let_go(connection, gallery)
+            end_jobs(connection, gallery)
             store.doom_gallery(connection, gallery.number)
 
         def publish(_: None) -> None:
