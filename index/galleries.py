@@ -52,9 +52,7 @@ class Galleries:
         self._writer = Writer(database)
         self._galleries: dict[str, Gallery] = {}
         self.aliases = Aliases(self._writer, lambda: list(self._galleries.values()), galleries_max)
-        self.jobs = Jobs(
-            database, self._writer, jobs_max=jobs_max, failures_max=job_failures_max
-        )
+        self.jobs = Jobs(database, self._writer, jobs_max=jobs_max, failures_max=job_failures_max)
 
     @classmethod
     def open(

@@ -57,8 +57,12 @@ class JobFailure:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What one batch adds to a job; `rows`, `done` and `total` are what they are after it."""
+    """What one batch adds to a job, which had `behind` rows behind it.
 
+    `rows`, `done` and `total` are what they are after it.
+    """
+
+    behind: int
     rows: int
     done: int
     total: int
@@ -110,13 +114,13 @@ def move(
 
 
 def advance(connection: Connection, job: int, by: Advance, failures_max: int) -> bool:
-    """Count a batch to a running job; False where the job does not run."""
+    """Count a batch to a job; False where it does not run, or stands elsewhere."""
     failed: int | None = connection.execute(
         "UPDATE jobs SET rows = ?, done = ?, total = ?, enrolled = enrolled + ?,"
         " unchanged = unchanged + ?, truncated = truncated + ?, seconds = seconds + ?,"
-        " failed = failed + ? WHERE job = ? AND state = 'running' RETURNING failed",
+        " failed = failed + ? WHERE job = ? AND state = 'running' AND rows = ? RETURNING failed",
         (by.rows, by.done, by.total, by.enrolled, by.unchanged, by.truncated, by.seconds,
-         len(by.failures), job),
+         len(by.failures), job, by.behind),
     ).get  # fmt: skip
     if failed is None:
         return False

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from index import job_rows, store
 from index.database import Connection, Database
-from index.errors import GalleryUnknown, JobEnded, JobStopped, JobsFull, JobUnknown
+from index.errors import GalleryUnknown, JobEnded, JobsFull, JobStopped, JobUnknown
 from index.gallery import Gallery
 from index.job_rows import UNFINISHED, Advance, Job, JobFailure
 from index.writer import Writer

@@ -1,15 +1,22 @@
 """The bodies of requests: read whole, bounded in bytes, in time, and all of them together."""
 
 import asyncio
+import re
 
 from starlette.datastructures import Headers
-from starlette.types import Receive
+from starlette.types import Message, Receive, Scope
 
 from service.errors import BodyTooLarge, BodyTooSlow, Overloaded
 from service.metrics import Metrics
 from service.settings import Settings
 
 RETRY_AFTER_SECONDS = 1.0  # bodies come and go with their requests
+_STREAMED = re.compile(r"/v1/galleries/[^/]+/import")
+
+
+def is_streamed(scope: Scope) -> bool:
+    """Tell that the application reads the body itself, part by part, and does not hold it."""
+    return scope["method"] == "POST" and _STREAMED.fullmatch(scope["path"]) is not None
 
 
 class ClientGone(Exception):
@@ -56,6 +63,7 @@ class Body:
         self._bodies = bodies
         self._settings = settings
         self._held = 0
+        self._kind = "body"
         self.size = 0
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
@@ -67,18 +75,42 @@ class Body:
             Overloaded: there is no room beside the bodies of others.
             ClientGone: it broke off.
         """
-        declared = headers.get("content-length", "0")
-        if declared.isdigit():
-            self._check_size(int(declared))
+        self._check_declared(headers)
         seconds = self._settings.body_seconds_max
         try:
             async with asyncio.timeout(seconds):
                 return await self._arriving(receive)
         except TimeoutError:
-            raise BodyTooSlow(
-                f"the body did not arrive in {seconds:g} s (SEMBLANCE_BODY_SECONDS_MAX); "
-                f"{self.size} bytes did: send less in one call, or faster"
-            ) from None
+            raise self._too_slow("body", seconds) from None
+
+    def streamed(self, headers: Headers, receive: Receive) -> Receive:
+        """Bound a body that the application reads part by part: its bytes, its time, each wait.
+
+        Raises:
+            BodyTooLarge, BodyTooSlow, ClientGone: as `read` does; all but the first when parts
+            are received.
+        """
+        self._kind = "import"
+        self._check_declared(headers)
+        settings, clock = self._settings, asyncio.get_running_loop().time
+        end = clock() + settings.import_seconds_max
+
+        async def receiving() -> Message:
+            silent = clock() + settings.body_seconds_max
+            try:
+                async with asyncio.timeout_at(min(end, silent)):
+                    message = await receive()
+            except TimeoutError:
+                if silent < end:
+                    raise self._too_slow("body", settings.body_seconds_max) from None
+                raise self._too_slow("import", settings.import_seconds_max) from None
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            self.size += len(message.get("body", b""))
+            self._check_size(self.size)
+            return message
+
+        return receiving
 
     def let_go(self) -> None:
         """Give the bytes back; at a second call there are none."""
@@ -102,10 +134,21 @@ class Body:
             if not message.get("more_body", False):
                 return b"".join(parts)
 
+    def _check_declared(self, headers: Headers) -> None:
+        declared = headers.get("content-length", "0")
+        if declared.isdigit():
+            self._check_size(int(declared))
+
     def _check_size(self, size: int) -> None:
-        most = self._settings.body_bytes_max
+        most: int = getattr(self._settings, f"{self._kind}_bytes_max")
         if size > most:
             raise BodyTooLarge(
                 f"the body has more than {most} bytes; send less in one call "
-                "or raise SEMBLANCE_BODY_BYTES_MAX"
+                f"or raise SEMBLANCE_{self._kind.upper()}_BYTES_MAX"
             )
+
+    def _too_slow(self, kind: str, seconds: float) -> BodyTooSlow:
+        return BodyTooSlow(
+            f"the body did not arrive in {seconds:g} s (SEMBLANCE_{kind.upper()}_SECONDS_MAX); "
+            f"{self.size} bytes did: send less in one call, or faster"
+        )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ class Fit:
     payload_bytes_max: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """An exemplar that is well formed; its vector is a unit row once it was :func:`gated`."""
 
@@ -76,28 +76,22 @@ def candidate_of(position: int, exemplar: dict[str, Any], fit: Fit) -> Candidate
     return Candidate(position, one, label, payload, item, kept, digest)
 
 
-def gated(
-    candidates: Sequence[Candidate], dim: int
-) -> list[tuple[Candidate, RowsInvalid | None]]:
+def gated(candidates: Sequence[Candidate], dim: int) -> list[tuple[Candidate, RowsInvalid | None]]:
     """Pass the vectors through the index's gate, and say what is wrong with those that do not."""
-    vectors = [one.item.row for one in candidates if isinstance(one.item, Vector)]
+    carried = [(one, one.item) for one in candidates if isinstance(one.item, Vector)]
+    wrong: dict[int, RowsInvalid] = {}
     try:
-        rows = iter(unit_rows(np.stack(vectors), dim) if vectors else ())
+        rows = unit_rows(np.stack([vector.row for _, vector in carried]), dim) if carried else ()
     except (RowsInvalid, ValueError):  # at least one is at fault: each by itself
-        return [_gated(one, dim) for one in candidates]
-    return [
-        (replace(one, item=Vector(next(rows))) if isinstance(one.item, Vector) else one, None)
-        for one in candidates
-    ]
-
-
-def _gated(one: Candidate, dim: int) -> tuple[Candidate, RowsInvalid | None]:
-    if not isinstance(one.item, Vector):
-        return one, None
-    try:
-        return replace(one, item=Vector(unit_row(one.item.row, dim))), None
-    except RowsInvalid as error:
-        return one, error
+        for one, vector in carried:
+            try:
+                one.item = Vector(unit_row(vector.row, dim))
+            except RowsInvalid as error:
+                wrong[one.position] = error
+    else:
+        for (one, _), row in zip(carried, rows, strict=True):
+            one.item = Vector(row)
+    return [(one, wrong.get(one.position)) for one in candidates]
 
 
 def unit_row(vector: NDArray[np.float32], dim: int) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 import anyio
 from starlette.datastructures import Headers
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from service.bodies import ClientGone
 from service.errors import DeadlineExceeded, RequestInvalid
@@ -29,6 +29,12 @@ def patience_seconds(headers: Headers, seconds_max: float) -> float:
             param=DEADLINE,
         )
     return min(seconds_max, int(asked[:18]) / 1000)
+
+
+async def never() -> Message:
+    """Receive nothing, for ever: where the application itself notices a caller who goes."""
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
 
 
 async def unless_gone(work: Awaitable[None], receive: Receive, *, seconds: float) -> None:

@@ -101,6 +101,18 @@ class Settings(BaseSettings):
     index_memory_share: float = Field(
         0.5, ge=0, description="Memory that an index may take, as a share of its vectors'."
     )
+    import_bytes_max: int = Field(
+        8 << 30, ge=1024, description="Bytes of a file that is sent to be imported."
+    )
+    import_seconds_max: float = Field(
+        3600.0, gt=0, description="Time for such a file to arrive; then 408."
+    )
+    jobs_max: int = Field(
+        100, ge=1, description="Imports that wait, run, or are remembered; one runs at a time."
+    )
+    job_failures_max: int = Field(
+        10_000, ge=1, description="Failed rows of one import that are listed; all are counted."
+    )
 
     connections_max: int = Field(
         4096, ge=1, description="Open connections; one more is told 503 and closed."

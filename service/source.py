@@ -125,22 +125,14 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
     """
     own = (columns.id, columns.label, columns.text, columns.vector)
     cells = {name: value for name, value in cells.items() if value is not None or name not in own}
-    item = cells.get("item") if isinstance(cells.get("item"), dict | str) else None
-    vector = cells.get(columns.vector)
-    used = {columns.id, columns.label}
-    if item is not None:
-        used |= {"item", columns.vector}
-    elif vector is not None:
-        used.add(columns.vector)
-    elif columns.text in cells:
-        item = {"text": cells[columns.text]}
-        used.add(columns.text)
-    else:
+    item, vector, used = _content(cells, columns)
+    if not used:
         return SourceRow(place, done, None, f"no {columns.text!r}: the cell is empty or missing")
     for name in (columns.id, columns.label):
         if isinstance(cells.get(name), bool | list | dict):
             return SourceRow(place, done, None, f"{name!r} is neither a string nor a number")
     label = cells.get(columns.label)
+    used |= {columns.id, columns.label}
     payload = {name: value for name, value in cells.items() if name not in used}
     if isinstance(cells.get("payload"), dict):
         payload |= payload.pop("payload")
@@ -150,31 +142,50 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
         "payload": payload or None,
         "id": str(cells[columns.id]) if columns.id in cells else None,
     }
-    try:
-        spoken = _WRITER.encode(exemplar).encode()
-        # As the service will read it, and it will be sent: 400 digits are no number there.
-        exemplar = orjson.loads(spoken)
-        orjson.dumps(exemplar)
-        if exemplar["id"] is None:
-            exemplar["id"] = _content_id(spoken, vector)
-    except ItemUndecodable as error:
-        return SourceRow(place, done, None, str(error))
-    except (ValueError, TypeError, RecursionError) as error:  # NaN, surrogates, bytes, too deep
-        return SourceRow(place, done, None, f"cannot be written as JSON: {error}")
-    if len(spoken) > ROW_BYTES_MAX:
-        return SourceRow(place, done, None, f"more than {ROW_BYTES_MAX} bytes as JSON; split it")
+    if item is not None or payload or exemplar["id"] is None:
+        try:
+            exemplar = _as_json(exemplar, vector)
+        except ItemUndecodable as error:
+            return SourceRow(place, done, None, str(error))
+        except (ValueError, TypeError, RecursionError) as error:  # NaN, surrogates, bytes, too deep
+            return SourceRow(place, done, None, f"cannot be written as JSON: {error}")
     if vector is None:
         return SourceRow(place, done, exemplar)
     kept, exemplar["item"] = exemplar["item"], {"vector": _listed(vector)}
     return SourceRow(place, done, exemplar, kept={"text": kept} if isinstance(kept, str) else kept)
 
 
-def _content_id(spoken: bytes, vector: Any) -> str:
-    """Name a row without an id by its content: the same again is the same."""
-    hashed = hashlib.blake2b(spoken, digest_size=16)
+def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[str]]:
+    """Find what a row is about: its item, its vector, and the columns that these stand in."""
+    item, vector = cells.get("item"), cells.get(columns.vector)
+    if isinstance(item, dict | str):
+        return item, vector, {"item", columns.vector}
     if vector is not None:
-        hashed.update(parse_vector(_listed(vector)).tobytes())
-    return hashed.hexdigest()
+        return None, vector, {columns.vector}
+    if columns.text in cells:
+        return {"text": cells[columns.text]}, None, {columns.text}
+    return None, None, set()
+
+
+def _as_json(exemplar: dict[str, Any], vector: Any) -> dict[str, Any]:
+    """Return an exemplar as the service will read it; one without an id gets its content's.
+
+    Raises:
+        ValueError, TypeError, RecursionError: it cannot be written as JSON, or is too large.
+        ItemUndecodable: it is named by its vector, which is none.
+    """
+    spoken = _WRITER.encode(exemplar).encode()
+    if len(spoken) > ROW_BYTES_MAX:
+        raise ValueError(f"it has more than {ROW_BYTES_MAX} bytes; split it")
+    # It will be sent: 400 digits are no number there.
+    read: dict[str, Any] = orjson.loads(spoken)
+    orjson.dumps(read)
+    if read["id"] is None:  # the same content again is the same row
+        hashed = hashlib.blake2b(spoken, digest_size=16)
+        if vector is not None:
+            hashed.update(parse_vector(_listed(vector)).tobytes())
+        read["id"] = hashed.hexdigest()
+    return read
 
 
 def _listed(vector: Any) -> Any:

@@ -76,9 +76,7 @@ def _vectors(column: Any) -> list[Any]:
 
     kind = column.type
     is_list = kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind)
-    if not is_list or not (
-        kinds.is_floating(kind.value_type) or kinds.is_integer(kind.value_type)
-    ):
+    if not is_list or not (kinds.is_floating(kind.value_type) or kinds.is_integer(kind.value_type)):
         return _values(column)
     found: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
     return found
