@@ -69,6 +69,7 @@ def served(
         gate=Gate(None, None),
         metrics=metrics,
         request_seconds_max=seconds,
+        import_seconds_max=seconds,
     )
     scope = SCOPE | {"headers": [] if deadline is None else [(b"x-deadline-ms", deadline)]}
     return edge(scope, caller.receive, caller.send)
