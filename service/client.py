@@ -42,9 +42,30 @@ class Client:
         Raises:
             CallFailed: refused, or no answer.
         """
+        return await self._answered(method, path, json=body)
+
+    async def gallery(self, method: str, name: str, rest: str = "", body: object = None) -> Any:
+        """Make a call about one gallery."""
+        quoted = quote(name, safe="", errors="surrogatepass")
+        return await self.call(method, f"/v1/galleries/{quoted}{rest}", body)
+
+    async def upload(
+        self, name: str, media_type: str, parts: AsyncIterator[bytes], columns: dict[str, str]
+    ) -> Any:
+        """Send a file to be imported into a gallery; the answer is its job."""
+        path = f"/v1/galleries/{quote(name, safe='', errors='surrogatepass')}/import"
+        headers = {"content-type": media_type}
+        return await self._answered("POST", path, params=columns, headers=headers, content=parts)
+
+    async def alias(self, method: str, name: str, body: object = None) -> Any:
+        """Make a call about one alias."""
+        quoted = quote(name, safe="", errors="surrogatepass")
+        return await self.call(method, f"/v1/aliases/{quoted}", body)
+
+    async def _answered(self, method: str, path: str, **sent: Any) -> Any:
         at = self._http.base_url
         try:
-            response = await self._http.request(method, path, json=body)
+            response = await self._http.request(method, path, **sent)
         except httpx.HTTPError as error:
             raise CallFailed(f"no answer from {at}: {error!r}", status=0, code="") from error
         except (ValueError, RecursionError) as error:  # NaN, bytes that are no UTF-8, too deep
@@ -56,16 +77,6 @@ class Client:
         except ValueError:
             message = f"{at} answers, and not as Semblance does; see the address"
             raise CallFailed(message, status=response.status_code, code="") from None
-
-    async def gallery(self, method: str, name: str, rest: str = "", body: object = None) -> Any:
-        """Make a call about one gallery."""
-        quoted = quote(name, safe="", errors="surrogatepass")
-        return await self.call(method, f"/v1/galleries/{quoted}{rest}", body)
-
-    async def alias(self, method: str, name: str, body: object = None) -> Any:
-        """Make a call about one alias."""
-        quoted = quote(name, safe="", errors="surrogatepass")
-        return await self.call(method, f"/v1/aliases/{quoted}", body)
 
 
 def refusal(response: httpx.Response) -> CallFailed:
@@ -109,7 +120,10 @@ async def open_client(
     parts = assemble(settings.model_copy(update=alone))
     try:
         transport = httpx.ASGITransport(create_app(parts))
-        async with httpx.AsyncClient(transport=transport, base_url="http://local") as http:
+        async with (
+            parts.imports.running(),
+            httpx.AsyncClient(transport=transport, base_url="http://local") as http,
+        ):
             yield Client(http)
     finally:
         parts.close()

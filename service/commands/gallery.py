@@ -13,7 +13,7 @@ import click
 
 from service.client import CallFailed, Client, open_client
 from service.settings import CALLER_KEY, SettingsInvalid, read_settings
-from service.source import Columns, SourceInvalid, open_source
+from service.source import Columns, SourceInvalid
 
 
 class Stopped(click.ClickException):
@@ -100,7 +100,7 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
     2: wrong usage. 3: stopped before the end, run it again. 4: some rows were rejected, the file of
     rejects says why; all others stand.
     """
-    from service.builder import Rejects, Tally  # noqa: PLC0415 - for this command only
+    from service.builder import Rejects, Tally, sending  # noqa: PLC0415 - for this command only
     from service.builder import build as build_gallery  # noqa: PLC0415
     from service.progress import progress_bar  # noqa: PLC0415
 
@@ -110,7 +110,7 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["text_column"],
         options["vector_column"],
     )
-    opened = open_source(source, columns)
+    sent = sending(source, columns)
     rejects = Rejects(options["rejected"] or Path(f"{name}.rejected.jsonl"))
     try:
         rejects.open()
@@ -120,9 +120,9 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
             "with --rejected"
         ) from error
     await create(client, name, options)
-    with progress_bar(f"building {name}", opened.total) as update:
+    with progress_bar(f"building {name}") as update:
         try:
-            tally: Tally = await build_gallery(client, name, opened, rejects, update)
+            tally: Tally = await build_gallery(client, name, sent, rejects, update)
         except CallFailed as error:
             if 400 <= error.status < 500:
                 raise  # again would be refused again
@@ -182,7 +182,7 @@ async def build_samples(client: Client, wanted: list[ModuleType]) -> None:
 
     for sample in wanted:
         try:
-            with progress_bar(f"sample gallery {sample.NAME}", None) as update:
+            with progress_bar(f"sample gallery {sample.NAME}") as update:
                 tally = await build_sample(client, sample, read_settings(), update)
         except (OSError, SubprocessError) as error:
             click.echo(f"sample gallery {sample.NAME} was not built: {error}", err=True)
