@@ -1,8 +1,9 @@
 """The command line as a client of the REST surface: one path for a server and a local folder."""
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import httpx
@@ -46,21 +47,36 @@ class Client:
 
     async def gallery(self, method: str, name: str, rest: str = "", body: object = None) -> Any:
         """Make a call about one gallery."""
-        quoted = quote(name, safe="", errors="surrogatepass")
-        return await self.call(method, f"/v1/galleries/{quoted}{rest}", body)
+        return await self.call(method, _path("galleries", name, rest), body)
 
     async def upload(
         self, name: str, media_type: str, parts: AsyncIterator[bytes], columns: dict[str, str]
     ) -> Any:
         """Send a file to be imported into a gallery; the answer is its job."""
-        path = f"/v1/galleries/{quote(name, safe='', errors='surrogatepass')}/import"
+        path = _path("galleries", name, "/import")
         headers = {"content-type": media_type}
         return await self._answered("POST", path, params=columns, headers=headers, content=parts)
 
+    async def export(self, name: str, file: IO[bytes]) -> None:
+        """Write a gallery to a file, part by part, as Parquet.
+
+        Raises:
+            CallFailed: refused, no answer, or one that broke off.
+        """
+        try:
+            async with self._http.stream("GET", _path("galleries", name, "/export")) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise refusal(response)
+                async for part in response.aiter_bytes():
+                    await to_thread(file.write, part)
+        except httpx.HTTPError as error:
+            message = f"no whole answer from {self._http.base_url}: {error!r}"
+            raise CallFailed(message, status=0, code="") from error
+
     async def alias(self, method: str, name: str, body: object = None) -> Any:
         """Make a call about one alias."""
-        quoted = quote(name, safe="", errors="surrogatepass")
-        return await self.call(method, f"/v1/aliases/{quoted}", body)
+        return await self.call(method, _path("aliases", name), body)
 
     async def _answered(self, method: str, path: str, **sent: Any) -> Any:
         at = self._http.base_url
@@ -77,6 +93,10 @@ class Client:
         except ValueError:
             message = f"{at} answers, and not as Semblance does; see the address"
             raise CallFailed(message, status=response.status_code, code="") from None
+
+
+def _path(kind: str, name: str, rest: str = "") -> str:
+    return f"/v1/{kind}/{quote(name, safe='', errors='surrogatepass')}{rest}"
 
 
 def refusal(response: httpx.Response) -> CallFailed:

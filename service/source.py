@@ -18,6 +18,7 @@ from models.errors import ItemUndecodable
 from service import sources
 from service.intake import parse_vector
 
+SPACE_KEY = b"semblance.space"  # where a file says in which space its vectors lie
 ROW_BYTES_MAX = 8 << 20  # of one row as JSON; the service bounds its parts more tightly
 
 
@@ -134,12 +135,13 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
     label = cells.get(columns.label)
     used |= {columns.id, columns.label}
     payload = {name: value for name, value in cells.items() if name not in used}
-    if isinstance(cells.get("payload"), dict):
+    is_told = isinstance(cells.get("payload"), dict)
+    if is_told:
         payload |= payload.pop("payload")
     exemplar: dict[str, Any] = {
         "label": None if label is None else str(label),
         "item": item,
-        "payload": payload or None,
+        "payload": payload if payload or is_told else None,
         "id": str(cells[columns.id]) if columns.id in cells else None,
     }
     if item is not None or payload or exemplar["id"] is None:

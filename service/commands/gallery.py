@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
@@ -264,6 +265,26 @@ async def calibrate(client: Client, name: str, false_accept_rate: float) -> None
     body = {"false_accept_rate": false_accept_rate}
     reply = await client.gallery("POST", name, "/calibrate", body)
     click.echo(json.dumps(reply, indent=2))
+
+
+@command.command("export")
+@click.argument("name")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@with_client
+async def export(client: Client, name: str, file: Path) -> None:
+    """Write the gallery NAME to a Parquet FILE, which `build` makes the same gallery of."""
+    young = file.with_name(f"{file.name}.young")
+    try:
+        with young.open("wb") as out:
+            await client.export(name, out)
+            out.flush()
+            os.fsync(out.fileno())
+        young.replace(file)
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
+    finally:
+        young.unlink(missing_ok=True)
+    click.echo(f"{file}: {file.stat().st_size} bytes")
 
 
 @command.command("delete")

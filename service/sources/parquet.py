@@ -6,10 +6,17 @@ from typing import Any
 
 import orjson
 
-from service.source import Columns, Source, SourceInvalid, SourceRow, check_columns, row_of
+from service.source import (
+    SPACE_KEY,
+    Columns,
+    Source,
+    SourceInvalid,
+    SourceRow,
+    check_columns,
+    row_of,
+)
 
 SUFFIX = ".parquet"
-SPACE = b"semblance.space"  # where the file says in which space its vectors lie
 BATCH_ROWS = 1024
 BUFFER_BYTES = 1 << 20  # without it a column of a row group is read whole
 STRING_BYTES_MAX = COUNT_MAX = 16 << 20  # of what describes the file
@@ -56,7 +63,7 @@ def read(path: Path, columns: Columns) -> Source:
             # Damaged, or of a type that Python has not, such as moments in nanoseconds.
             raise SourceInvalid(f"{path} cannot be read after row {number}: {error}") from error
 
-    space = (file.schema_arrow.metadata or {}).get(SPACE)
+    space = (file.schema_arrow.metadata or {}).get(SPACE_KEY)
     return Source(rows(), file.metadata.num_rows, None if space is None else space.decode())
 
 
