@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import asdict
 
 import orjson
@@ -12,24 +13,18 @@ from service.imports.frames import Batch, Order, Unreadable, read_batch
 
 
 class Reader:
-    """A process that reads one file; every method waits, and is for a thread."""
+    """A process that reads one file, started when the first batch is asked for.
+
+    To ask for a batch waits, and is for a thread; it may be closed meanwhile.
+    """
 
     def __init__(self, order: Order) -> None:
-        self._dim = order.dim
+        self._order = order
+        self._starting = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._closed = False
         # Not a pipe: one that nobody empties would hold the process up.
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "service.imports.reading"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        self._in, self._out = self._child.stdin, self._child.stdout
-        self._in.write(orjson.dumps(asdict(order)) + b"\n")
-        self._in.flush()
 
     def next(self) -> Batch | None:
         """Return the next batch; None at the end.
@@ -37,10 +32,12 @@ class Reader:
         Raises:
             Unreadable: the file as a whole cannot be read, or the process died of it.
         """
+        child = self._started()
+        assert child.stdout is not None
         try:
-            return read_batch(self._out, self._dim)
+            return read_batch(child.stdout, self._order.dim)
         except EOFError:
-            code = self._child.wait()
+            code = child.wait()
             self._said.seek(0)
             why = self._said.read().decode("utf-8", "replace").strip().splitlines()[-1:]
             raise Unreadable(
@@ -49,8 +46,28 @@ class Reader:
             ) from None
 
     def close(self) -> None:
-        """End the process; a thread that waits for a batch is told that there is none."""
-        self._child.kill()
-        self._child.wait()
-        for file in (self._in, self._out, self._said):
-            file.close()
+        """End the process, which takes a millisecond, or see that none is started any more."""
+        with self._starting:
+            self._closed = True
+        if self._child is not None:
+            self._child.kill()
+            with self._child:  # waits for its end, and closes the pipes
+                pass
+        self._said.close()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._starting:
+            if self._closed:
+                raise Unreadable("nobody reads it any more")
+            if self._child is None:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", "service.imports.reading"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._said,
+                    env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )
+                assert self._child.stdin is not None
+                self._child.stdin.write(orjson.dumps(asdict(self._order)) + b"\n")
+                self._child.stdin.flush()
+            return self._child

@@ -175,7 +175,7 @@ class Imports:
             **asdict(fit),
         )
         asking = Asking(caller=job.caller)
-        reader = await run_sync(Reader, order)
+        reader = Reader(order)
         under_way: deque[asyncio.Task[None]] = deque()
         clock = Clock()
         try:
@@ -188,10 +188,10 @@ class Imports:
             while under_way:
                 await under_way.popleft()
         finally:
+            reader.close()  # here and at once: who waits in a `finally` may be cancelled once more
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
-            await run_sync(reader.close)
 
     async def _enrol(
         self,
