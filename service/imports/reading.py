@@ -25,7 +25,7 @@ from service.source import Columns, Source, SourceInvalid, SourceRow, open_sourc
 
 MEMORY_BYTES_MAX = 2 << 30  # what one batch of the widest rows takes, several times
 NICE = 10
-BATCH_ROWS = 1000
+BATCH_ROWS = 500  # of vectors: some 10 ms of work, after which others have their turn
 BATCH_ITEMS = 256  # to be embedded: a second's work, after which progress is kept
 BATCH_BYTES = 8 << 20
 
