@@ -29,8 +29,8 @@ from service.source import Columns
 
 log = logging.getLogger("semblance.imports")
 T = TypeVar("T")
-# For which one thread may keep the others waiting while a job runs; 5 ms otherwise. A search beside an
-# import was answered in 18 ms instead of 24 (p95), and the import was as fast.
+# For which one thread may keep the others waiting while a job runs; 5 ms otherwise. A search beside
+# an import was answered in 18 ms instead of 24 (p95), and the import was as fast.
 SWITCH_SECONDS = 0.0005
 UNDER_WAY_MAX = 2  # batches: one is embedded while the one before is written
 PASSING = (Overloaded, LaneDead, DeadlineExceeded, StoreUnavailable)
