@@ -10,23 +10,29 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from index.choosing import choose
 from index.database import read_only, sync
+from index.generations import INDEX_FILE, NUMBERS_FILE
 from index.loading import load_page
-from index.plan import Parameter
+from index.outcome import Outcome
 
-INDEX_FILE, NUMBERS_FILE = "index.bin", "numbers.bin"
+ASKED_FILE = "asked.bin"
 _NICE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be built, from which file, into which folder."""
+    """What is to be built, from which file, into which folder.
+
+    `kept` is the backend in use, which is built again if it still finds enough; None where all
+    that may serve are to be measured, as they were at `raced_rows`. `asked` tells how many queries
+    of late lie in the folder, for which enough must be found too.
+    """
 
     database: str
     folder: str
@@ -35,41 +41,37 @@ class Order:
     index: str
     recall_target: float
     memory_share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was built: `backend` is None where a scan is as good; hashes are hexadecimal."""
-
-    why: str
-    rows: int
-    backend: str | None = None
-    parameter: Parameter | None = None
-    rungs: Sequence[Mapping[str, Any]] = ()
-    index_hash: str = ""
-    numbers_hash: str = ""
+    kept: str | None
+    raced_rows: int
+    asked: int
 
 
 def work(order: Order) -> Outcome:
     """Read the rows as they stand, choose an index over them, and write it to disk."""
     connection = read_only(Path(order.database))
     try:
-        page = load_page(connection, order.gallery, order.dim, named=False)
+        connection.execute("BEGIN")
+        page = load_page([connection], order.gallery, order.dim, named=False)
     finally:
         connection.close()
     rows = page.rows(len(page))
     bytes_max = order.memory_share * 4.0 * order.dim * len(rows)
-    choice = choose(rows, order.index, order.recall_target, bytes_max)
-    if choice.measured is None:
-        return Outcome(choice.why, len(rows))
     folder = Path(order.folder)
+    asked = np.fromfile(folder / ASKED_FILE, "<f4").reshape(-1, order.dim) if order.asked else None
+    choice = choose(rows, order.index, order.recall_target, bytes_max, order.kept, asked)
+    raced_rows = len(rows) if choice.raced else order.raced_rows
+    if choice.measured is None:
+        return Outcome(choice.why, len(rows), raced_rows)
+    index = choice.measured.index
     return Outcome(
         choice.why,
         len(rows),
+        raced_rows,
         choice.measured.name,
-        choice.measured.index.parameter,
+        index.parameter,
+        index.gpu,
         [asdict(rung) for rung in choice.measured.rungs],
-        _written(folder / INDEX_FILE, choice.measured.index.dump()),
+        _written(folder / INDEX_FILE, index.dump()),
         _written(folder / NUMBERS_FILE, page.numbers[: len(page)].astype("<i8").tobytes()),
     )
 
@@ -95,7 +97,7 @@ def main() -> None:
     os.nice(_NICE)
     order = Order(**json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    print(json.dumps(asdict(work(order))), flush=True)  # noqa: T201 - the reply to the parent
+    print(work(order).to_json(), flush=True)  # noqa: T201 - the reply to the parent
     os._exit(0)  # a thread that reads standard input would keep the interpreter
 
 

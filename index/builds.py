@@ -1,44 +1,47 @@
 """Indexes built behind the scenes: when one is due, the process that builds it, and its arrival."""
 
-import hashlib
 import json
 import logging
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
-from index.building import INDEX_FILE, NUMBERS_FILE, Order, Outcome
+from index.building import ASKED_FILE, Order
+from index.database import Database
 from index.errors import GalleryError
-from index.faiss_door import FaissIndex
 from index.gallery import Gallery
-from index.measured import Measured, Rung
+from index.generations import Generations, read, record
+from index.outcome import Outcome
 
 log = logging.getLogger("semblance.builds")
 
 _LOOK_SECONDS = 1.0
 _FAILED_SECONDS = 60.0
+_GROWING = 0.01  # of its rows since the last look: what is built now is soon too little
+_GROWN_MAX = 200_000  # rows looked at one by one, 15 ms at 384 dimensions, before none waits
 
 
 class Builds:
     """The thread that keeps the indexes of all galleries up to date; one is built at a time."""
 
     def __init__(
-        self, database: Path, galleries: Callable[[], Iterable[Gallery]], memory_share: float
+        self,
+        database: Database,
+        generations: Generations,
+        galleries: Callable[[], Iterable[Gallery]],
+        memory_share: float,
     ) -> None:
-        self._database, self._galleries = database, galleries
+        self._database, self._generations, self._galleries = database, generations, galleries
         self._memory_share = memory_share
         self._stopped = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._not_before: dict[int, float] = {}
+        self._counts: dict[int, int] = {}
         self._thread = threading.Thread(target=self._run, name="gallery-builds", daemon=True)
         self._thread.start()
 
@@ -51,8 +54,14 @@ class Builds:
         self._thread.join()
 
     def _run(self) -> None:
+        standing: set[int] = set()
         while not self._stopped.wait(_LOOK_SECONDS):
-            for gallery in self._galleries():
+            galleries = list(self._galleries())
+            numbers = {gallery.number for gallery in galleries}
+            if standing - numbers:  # some were deleted
+                self._sweep()
+            standing = numbers
+            for gallery in galleries:
                 if self._stopped.is_set():
                     return
                 if self._not_before.get(gallery.number, 0.0) <= time.monotonic():
@@ -60,30 +69,56 @@ class Builds:
 
     def _look_after(self, gallery: Gallery) -> None:
         try:
+            gallery.upkeep.watch()
             if gallery.upkeep.compaction_due():
                 gallery.upkeep.compact()
-            if gallery.upkeep.build_due():
-                self._build(gallery)
+            if not self._is_growing(gallery) and gallery.upkeep.build_due():
+                try:
+                    self._build(gallery)
+                finally:
+                    self._sweep()
         except (GalleryError, OSError, ValueError) as error:
             if not self._stopped.is_set():
                 log.error("gallery %s goes on without a newer index: %s", gallery.name, error)
             self._not_before[gallery.number] = time.monotonic() + _FAILED_SECONDS
 
+    def _is_growing(self, gallery: Gallery) -> bool:
+        """Tell whether so many rows arrive that a build should wait for their end."""
+        count = gallery.count
+        grown = count - self._counts.get(gallery.number, 0)
+        self._counts[gallery.number] = count
+        return grown > _GROWING * count and gallery.upkeep.unindexed < _GROWN_MAX
+
+    def _sweep(self) -> None:
+        try:
+            with self._database.reading() as connection:
+                self._generations.sweep(connection)
+        except (GalleryError, OSError) as error:
+            log.warning("indexes of no use any more stay on disk for now: %s", error)
+
     def _build(self, gallery: Gallery) -> None:
-        with tempfile.TemporaryDirectory(prefix="build-", dir=self._database.parent) as folder:
-            order = Order(
-                database=str(self._database),
-                folder=folder,
-                gallery=gallery.number,
-                dim=gallery.dim,
-                index=gallery.index,
-                recall_target=gallery.recall_target,
-                memory_share=self._memory_share,
-            )
-            outcome = self._ordered(order)
-            measured = None if outcome.backend is None else _loaded(Path(folder), outcome)
-            numbers = _read(Path(folder) / NUMBERS_FILE, outcome.numbers_hash) if measured else b""
-        gallery.upkeep.attach(measured, np.frombuffer(numbers, "<i8"), outcome.rows, outcome.why)
+        folder = self._generations.fresh()
+        kept, raced_rows = gallery.upkeep.kept()
+        asked = gallery.upkeep.asked()
+        if asked is not None:
+            asked.astype("<f4").tofile(folder / ASKED_FILE)
+        order = Order(
+            database=str(self._database.path),
+            folder=str(folder),
+            gallery=gallery.number,
+            dim=gallery.dim,
+            index=gallery.index,
+            recall_target=gallery.recall_target,
+            memory_share=self._memory_share,
+            kept=kept,
+            raced_rows=raced_rows,
+            asked=0 if asked is None else len(asked),
+        )
+        outcome = self._ordered(order)
+        gallery.upkeep.attach(
+            read(folder, outcome),
+            lambda connection: record(connection, gallery.number, folder.name, outcome),
+        )
         log.info("gallery %s: %s", gallery.name, outcome.why)
 
     def _ordered(self, order: Order) -> Outcome:
@@ -110,26 +145,5 @@ class Builds:
         if code != 0:
             why = complaints.read_text("utf-8", "replace").strip().splitlines()[-1:]
             raise OSError(f"the process that builds ended with {code}: {' '.join(why)}")
-        return Outcome(**json.loads(said))
-
-
-def _loaded(folder: Path, outcome: Outcome) -> Measured:
-    """Read back what was written, and see that it is that."""
-    assert outcome.backend is not None
-    index = FaissIndex.load(_read(folder / INDEX_FILE, outcome.index_hash), outcome.parameter)
-    if len(index) != outcome.rows:
-        raise ValueError(f"the index holds {len(index)} rows of {outcome.rows}")
-    return Measured(outcome.backend, index, [Rung(**one) for one in outcome.rungs])
-
-
-def _read(path: Path, wanted: str) -> bytes:
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != wanted:
-        raise ValueError(f"{path.name} is not what was written: the disk is at fault")
-    return content
-
-
-def swept(folder: Path) -> None:
-    """Remove what a killed process left."""
-    for left in folder.glob("build-*"):
-        shutil.rmtree(left, ignore_errors=True)
+        complaints.unlink()
+        return Outcome.from_json(said)

@@ -1,6 +1,6 @@
 """Rows that grow without being copied: arrays of equal length, the last one with spare room."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 
@@ -42,6 +42,11 @@ class Chunks:
 
     def __len__(self) -> int:
         return self.n
+
+    @property
+    def likeness(self) -> Hashable:
+        """Equal for those that hold the same rows, as long as one of them is held."""
+        return id(self._arrays), self.n
 
     def slices(self, start: int = 0) -> Iterator[tuple[int, Rows]]:
         """Yield the rows from `start` on, each run with the position of its first row."""

@@ -59,7 +59,8 @@ CREATE TABLE contents (
 """
 
 # What each version added to the one before; a new file gets them all.
-# `doomed` are galleries that were deleted, whose rows are still being removed.
+# `doomed` are galleries that were deleted, whose rows are still being removed; `staged` are being
+# restored, and shown to nobody yet; `generations` are built indexes, `outcome` is JSON.
 _ADDED = {
     2: """
 CREATE TABLE doomed (gallery INTEGER PRIMARY KEY) STRICT;
@@ -99,6 +100,13 @@ CREATE TABLE job_failures (
     message TEXT NOT NULL,
     PRIMARY KEY (job, position)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE generations (
+    generation INTEGER PRIMARY KEY AUTOINCREMENT,
+    gallery INTEGER NOT NULL,
+    folder TEXT NOT NULL,
+    outcome TEXT NOT NULL
+) STRICT;
+CREATE TABLE staged (gallery INTEGER PRIMARY KEY) STRICT;
 """,
 }
 

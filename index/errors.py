@@ -73,6 +73,14 @@ class JobsFull(GalleryError):
     """As many jobs wait as may."""
 
 
+class SnapshotCorrupt(GalleryError):
+    """What should be restored is no snapshot, or a damaged one."""
+
+
+class SnapshotTooLarge(GalleryError):
+    """A snapshot of the gallery would be larger than allowed."""
+
+
 class FolderLocked(GalleryError):
     """Another process holds the data folder."""
 

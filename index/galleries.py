@@ -1,17 +1,16 @@
 """All galleries of one data folder: the face of `index` towards the service."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from index import store
-from index.aliases import Aliases, check_unnamed, let_go
+from index.aliases import Aliases, check_free, let_go
 from index.backend import AUTO, check_index
-from index.builds import Builds, swept
+from index.builds import Builds
 from index.database import Connection, Database
 from index.errors import (
     GalleryExists,
-    GalleryFull,
     GalleryPointedAt,
     GalleryUnknown,
     RowsInvalid,
@@ -19,13 +18,15 @@ from index.errors import (
 from index.filters import DEPTH_MAX
 from index.folder import FolderLock
 from index.gallery import Gallery, GalleryState
+from index.generations import Generations
 from index.jobs import Jobs, now
-from index.jobs import let_go as end_jobs
 from index.names import check_name
 from index.removals import Removals
+from index.snapshots import Snapshots
+from index.vectors import DIM_MAX
 from index.writer import Writer
 
-DIM_MAX = 8192
+_LOADERS = 2  # threads that read vectors at start: more wait for each other
 
 
 class Galleries:
@@ -53,6 +54,15 @@ class Galleries:
         self._galleries: dict[str, Gallery] = {}
         self.aliases = Aliases(self._writer, lambda: list(self._galleries.values()), galleries_max)
         self.jobs = Jobs(database, self._writer, jobs_max=jobs_max, failures_max=job_failures_max)
+        self.snapshots = Snapshots(
+            database,
+            self._writer,
+            self._gallery,
+            self._show,
+            self._remove_doomed,
+            rows_max=rows_max,
+            galleries_max=galleries_max,
+        )
 
     @classmethod
     def open(
@@ -126,12 +136,7 @@ class Galleries:
             if name in standing:
                 _agree(standing[name], wanted)
                 return standing[name], False
-            check_unnamed(connection, name)
-            if len(standing) >= self._galleries_max:
-                raise GalleryFull(
-                    f"{self._galleries_max} galleries stand, more are not allowed: "
-                    "delete one, or raise galleries_max"
-                )
+            check_free(connection, name, self._galleries_max)
             return replace(wanted, gallery=store.add_gallery(connection, wanted)), True
 
         made: list[Gallery] = []  # read off `_galleries` later, it could be deleted by then
@@ -173,12 +178,21 @@ class Galleries:
                 continue  # deleted while we looked
         return found
 
-    def counts(self) -> list[tuple[str, int, int]]:
-        """Count the exemplars of every gallery, and those that its index does not hold yet."""
+    def counts(self) -> list[tuple[str, int, int, float, float]]:
+        """Tell the exemplars of each, those its index does not hold yet, its recall and target."""
         found = []
         for gallery in list(self._galleries.values()):
             with suppress(GalleryUnknown):  # deleted while we looked
-                found.append((gallery.name, gallery.count, gallery.upkeep.delta))
+                upkeep = gallery.upkeep
+                found.append(
+                    (
+                        gallery.name,
+                        gallery.count,
+                        upkeep.delta,
+                        upkeep.recall,
+                        gallery.recall_target,
+                    )
+                )
         return found
 
     def delete(self, name: str) -> None:
@@ -197,7 +211,6 @@ class Galleries:
             if store.seq_of(connection, gallery.number) is None:
                 raise GalleryUnknown(f"gallery {name!r} is deleted already")
             let_go(connection, gallery)
-            end_jobs(connection, gallery)
             store.doom_gallery(connection, gallery.number)
 
         def publish(_: None) -> None:
@@ -206,8 +219,7 @@ class Galleries:
             gallery.drop()
 
         self._writer.write(work, publish)
-        if self._removals is not None:
-            self._removals.wake()
+        self._remove_doomed()
 
     def check(self) -> None:
         """Pass while writes are taken; for readiness.
@@ -230,17 +242,42 @@ class Galleries:
         bounds = self._rows_max, self._filter_depth_max, self._index_rows_min
         return Gallery(row, self._database, self._writer, *bounds)
 
+    def _show(self, gallery: Gallery) -> None:
+        """Show a restored gallery; called by the writer, as a publication.
+
+        One that stood in its place is not dropped: calls that found it look at what it was.
+        """
+        old = self._galleries.get(gallery.name)
+        self._galleries = {**self._galleries, gallery.name: gallery}
+        if old is not None:
+            self.aliases.replaced(old, gallery)
+
+    def _remove_doomed(self) -> None:
+        if self._removals is not None:
+            self._removals.wake()
+
     def _load(self) -> None:
-        with self._database.reading() as connection:
+        generations = Generations(self._database.path.parent)
+        with ExitStack() as lent:
+            # Nobody writes yet, so that all of them see the same.
+            connections = [lent.enter_context(self._database.reading()) for _ in range(_LOADERS)]
+            connection = connections[0]
             for row in store.galleries(connection):
                 gallery = self._gallery(row)
-                gallery.load(connection)
+                gallery.load(connections)
+                arrival = generations.newest(connection, row.gallery)
+                if arrival is not None:
+                    gallery.upkeep.restore(arrival)
                 self._galleries[row.name] = gallery
             self.aliases.load(connection, self._database)
+            generations.sweep(connection)
+        self.snapshots.sweep()
         self._removals = Removals(self._writer)
-        swept(self._database.path.parent)
         self._builds = Builds(
-            self._database.path, lambda: list(self._galleries.values()), self._index_memory_share
+            self._database,
+            generations,
+            lambda: list(self._galleries.values()),
+            self._index_memory_share,
         )
 
 

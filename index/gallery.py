@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from index import compaction, store, upkeep
 from index.calibration import Calibration, calibrated, own_evidence, sent_evidence
+from index.coalescing import AT_ONCE_MAX, Coalescing
 from index.database import Connection, Database, corrupt
 from index.errors import (
     ExemplarUnknown,
@@ -18,6 +19,7 @@ from index.errors import (
     SeqAhead,
 )
 from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
+from index.faiss_door import cores
 from index.filters import compile_sql, constant, parse
 from index.hits import Found
 from index.loading import VectorsDamaged, load_page
@@ -28,6 +30,7 @@ from index.scan import USUAL, open_scan, scan_names
 from index.upkeep import Upkeep
 from index.vectors import Rows, unit_rows
 from index.view import View
+from index.watch import Watch
 from index.writer import Writer
 
 T = TypeVar("T")
@@ -35,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class GalleryState:
-    """A gallery at one moment; `created_at` is ISO 8601 in UTC, `recall` at least is found."""
+    """A gallery at one moment; `created_at` is ISO 8601 in UTC, `recall` is what was found."""
 
     name: str
     model: str | None
@@ -77,20 +80,21 @@ class Gallery:
         self._database, self._writer, self._rows_max = database, writer, rows_max
         self._filter_depth_max = filter_depth_max
         self._scan_name = row.backend if row.backend in scan_names() else USUAL
-        self._scan = open_scan(self._scan_name)
+        self._scan = Coalescing(open_scan(self._scan_name), min(cores(), AT_ONCE_MAX))
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
         empty = View.of(Page.empty(row.dim), row.seq, None, self._scan)
         self._published = Published(row.name, empty)
-        self._reader = Reader(row, database, self._published)
-        self.upkeep = Upkeep(self._published, self._reshow, row.backend, index_rows_min)
+        watch = Watch(row.recall_target)
+        self._reader = Reader(row, database, self._published, watch)
+        self.upkeep = Upkeep(self._published, self._reshow, watch, row.backend, index_rows_min)
 
-    def load(self, connection: Connection) -> None:
+    def load(self, connections: Sequence[Connection]) -> None:
         """Read what the store holds; called once, before anybody else knows of the gallery.
 
         Raises: StoreCorrupt.
         """
         try:
-            page = load_page(connection, self.number, self.dim)
+            page = load_page(connections, self.number, self.dim)
         except VectorsDamaged as error:
             raise corrupt(self._database.path, f"gallery {self.name!r} has {error}") from error
         self._published.swap(View.of(page, self._row.seq, None, self._scan))
@@ -116,7 +120,7 @@ class Gallery:
             index=row.backend,
             index_in_use=self._scan_name if view.indexed is None else view.indexed.built.name,
             recall_target=row.recall_target,
-            recall=1.0 if view.indexed is None else view.indexed.built.recall,
+            recall=self.upkeep.recall,
             count=view.count,
             labels=view.label_count(),
             seq=view.seq,
@@ -150,7 +154,7 @@ class Gallery:
                 note(connection)
             replaced, _ = store.remove_ids(connection, self.number, [e.id for e in written])
             seq = self._count(connection, len(written) - len(replaced))
-            return seq, replaced, store.add(connection, self.number, seq, written)
+            return seq, replaced, store.add(connection, self.number, [seq] * len(written), written)
 
         def publish(answer: tuple[int, list[int], list[int]]) -> None:
             seq, replaced, added = answer
@@ -337,9 +341,9 @@ class Gallery:
 
         return self._writer.write(work_here, publish)
 
-    def _reshow(self, made: Callable[[View], View]) -> None:
-        """Show a view made of the one that is shown, with no write between."""
-        self._write(lambda _: None, lambda _: self._published.swap(made(self._published.seen())))
+    def _reshow(self, made: Callable[[View], View], work: Callable[[Connection], None]) -> None:
+        """Show a view made of the one that is shown, with no write but the work between."""
+        self._write(work, lambda _: self._published.swap(made(self._published.seen())))
 
     def _count(self, connection: Connection, change: int) -> int:
         """Count a batch into the store; runs in the writer, inside the transaction."""

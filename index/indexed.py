@@ -36,6 +36,10 @@ class Built(Protocol):
         """
         ...
 
+    def raised(self) -> "Built":
+        """Return the same index asked with twice the effort, for more recall."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Indexed:

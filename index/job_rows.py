@@ -7,7 +7,6 @@ from index.database import Connection
 
 # A job is one of these until it is done, failed or cancelled.
 UNFINISHED = ("waiting", "running", "paused")
-_UNFINISHED = "state IN ('waiting', 'running', 'paused')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +148,11 @@ def remove(connection: Connection, job: int) -> None:
     connection.execute("DELETE FROM jobs WHERE job = ?", (job,))
 
 
-def fail_all(connection: Connection, gallery: int, reason: str, ended_at: str) -> None:
+def fail_all(connection: Connection, gallery: int) -> None:
     """End the jobs of a gallery that is deleted."""
     connection.execute(
-        f"UPDATE jobs SET state = 'failed', reason = ?, ended_at = ?"  # noqa: S608 - our own words
-        f" WHERE gallery = ? AND {_UNFINISHED}",
-        (reason, ended_at, gallery),
+        "UPDATE jobs SET state = 'failed', ended_at = strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'),"  # noqa: S608 - our own words
+        " reason = printf('gallery_unknown: gallery ''%s'' was deleted', name)"
+        f" WHERE gallery = ? AND state IN {UNFINISHED}",
+        (gallery,),
     )

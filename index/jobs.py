@@ -167,12 +167,6 @@ class Jobs:
         return self._writer.write(work, lambda _: None)
 
 
-def let_go(connection: Connection, gallery: Gallery) -> None:
-    """End the jobs of a gallery that is to be deleted."""
-    reason = f"gallery_unknown: gallery {gallery.name!r} was deleted"
-    job_rows.fail_all(connection, gallery.number, reason, now())
-
-
 def now() -> str:
     """Return the moment in ISO 8601, in UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

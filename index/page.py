@@ -36,7 +36,8 @@ class Page:
 
     @classmethod
     def empty(cls, dim: int, capacity: int = _CAPACITY_MIN) -> "Page":
-        """Return a page without rows, with room for `capacity`."""
+        """Return a page without rows, with room for `capacity` at least."""
+        capacity = max(capacity, _CAPACITY_MIN)
         return cls(
             dim,
             _arrays((), 0, capacity, dim),
@@ -83,13 +84,26 @@ class Page:
         labels: Sequence[str | None],
     ) -> None:
         """Write rows (n, d) behind the last one; the page has room for them."""
-        start, stop = len(self), len(self) + len(ids)
-        each, done = chunk_rows(self.dim), start
+        self.write(len(self), vectors)
+        self.enter(numbers, ids, labels)
+
+    def write(self, at: int, vectors: Rows) -> None:
+        """Write rows (n, d) from a position on, where no view sees them yet."""
+        each, done, stop = chunk_rows(self.dim), at, at + len(vectors)
         while done < stop:
             chunk, first = divmod(done, each)
             last = min(stop, (chunk + 1) * each)
-            self.arrays[chunk][first : first + last - done] = vectors[done - start : last - start]
+            self.arrays[chunk][first : first + last - done] = vectors[done - at : last - at]
             done = last
+
+    def enter(
+        self,
+        numbers: Sequence[int] | npt.NDArray[np.int64],
+        ids: Sequence[str],
+        labels: Sequence[str | None],
+    ) -> None:
+        """Name the rows that were written last."""
+        start, stop = len(self), len(self) + len(ids)
         self.numbers[start:stop] = numbers
         self.codes[start:stop] = [
             self._code(one if label is None else label)
@@ -105,7 +119,7 @@ class Page:
     def kept(self, alive: Mask) -> "Page":
         """Return a page of the living rows alone, those among the first (n,)."""
         kept = np.flatnonzero(alive)
-        fresh = Page.empty(self.dim, max(_CAPACITY_MIN, len(kept) + _SPARE_MIN))
+        fresh = Page.empty(self.dim, len(kept) + _SPARE_MIN)
         rows = self.rows(len(alive))
         for start in range(0, len(kept), _KEPT_AT_ONCE):
             some = kept[start : start + _KEPT_AT_ONCE]

@@ -9,9 +9,11 @@ from index import store
 from index.database import Connection, Database
 from index.errors import StoreUnavailable
 from index.hits import Hit, Mask
+from index.masks import Masks
 from index.published import PUBLICATION_SECONDS_MAX, Published
 from index.vectors import Rows
 from index.view import View
+from index.watch import Asked, Watch
 
 
 class Reader:
@@ -20,9 +22,12 @@ class Reader:
     Any method raises GalleryUnknown once the gallery is deleted, and StoreUnavailable.
     """
 
-    def __init__(self, row: store.GalleryRow, database: Database, published: Published) -> None:
+    def __init__(
+        self, row: store.GalleryRow, database: Database, published: Published, watch: Watch
+    ) -> None:
         self._name, self._number = row.name, row.gallery
-        self._database, self._published = database, published
+        self._database, self._published, self._watch = database, published, watch
+        self._masks = Masks()
 
     @contextmanager
     def reading(self) -> Iterator[tuple[View, Connection]]:
@@ -56,7 +61,12 @@ class Reader:
 
         def look(view: View, allowed: Mask | None) -> list[list[Hit]]:
             view = replace(view, indexed=None) if exact else view
-            return view.search(queries, k, allowed, threshold, group_by_label=group_by_label)
+            found = view.search(queries, k, allowed, threshold, group_by_label=group_by_label)
+            if view.indexed is not None and self._watch.idle:
+                self._watch.offer(
+                    Asked(view, queries[:1], k, allowed, threshold, group_by_label, found[0])
+                )
+            return found
 
         # A connection is lent for the statements, not for the scan: connections are few.
         if condition is None:
@@ -84,7 +94,11 @@ class Reader:
     ) -> Mask | None:
         if condition is None:
             return None
-        return view.mask_of(store.rows_where(connection, self._number, condition))
+        return self._masks.get(
+            view,
+            condition,
+            lambda: view.mask_of(store.rows_where(connection, self._number, condition)),
+        )
 
 
 def _with_payloads(connection: Connection, found: list[list[Hit]]) -> list[list[Hit]] | None:

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from index import job_rows
 from index.database import Connection
 from index.exemplar import Entry, StoredExemplar
 from index.filters import Binding
@@ -36,23 +37,34 @@ class GalleryRow:
     calibration: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedRows:
-    """A run of exemplars in row order, with their vectors as raw bytes."""
+class WholeRow(NamedTuple):
+    """An exemplar as the store has it: `payload` and `item` are JSON, `vector` is float32."""
 
-    rows: list[int]
-    ids: list[str]
-    labels: list[str | None]
-    vectors: list[bytes]
+    id: str
+    label: str | None
+    payload: str | None
+    item: str | None
+    digest: bytes
+    seq: int
+    vector: bytes
+
+
+_GALLERY = "gallery, name, model, space, dim, backend, recall_target, seq, created_at, calibration"
 
 
 def galleries(connection: Connection) -> list[GalleryRow]:
     """Return every gallery."""
-    found = connection.execute(
-        "SELECT gallery, name, model, space, dim, backend, recall_target, seq, created_at,"
-        " calibration FROM galleries ORDER BY name"
-    )
+    found = connection.execute(f"SELECT {_GALLERY} FROM galleries ORDER BY name")  # noqa: S608 - ours
     return [GalleryRow(*values) for values in found]
+
+
+def gallery_row(connection: Connection, gallery: int) -> tuple[GalleryRow, int] | None:
+    """Return a gallery and the number of its exemplars, or None where it is gone."""
+    found = connection.execute(
+        f"SELECT {_GALLERY}, count FROM galleries WHERE gallery = ?",  # noqa: S608 - as above
+        (gallery,),
+    )
+    return next(((GalleryRow(*values), count) for *values, count in found), None)
 
 
 def add_gallery(connection: Connection, row: GalleryRow) -> int:
@@ -66,8 +78,10 @@ def add_gallery(connection: Connection, row: GalleryRow) -> int:
 
 
 def doom_gallery(connection: Connection, gallery: int) -> None:
-    """Remove a gallery, and leave its rows to :func:`remove_doomed`."""
+    """Remove a gallery, end its jobs, and leave its rows to :func:`remove_doomed`."""
+    job_rows.fail_all(connection, gallery)
     connection.execute("DELETE FROM galleries WHERE gallery = ?", (gallery,))
+    connection.execute("DELETE FROM generations WHERE gallery = ?", (gallery,))
     connection.execute("INSERT INTO doomed (gallery) VALUES (?)", (gallery,))
 
 
@@ -107,8 +121,10 @@ def set_calibration(connection: Connection, gallery: int, calibration: str) -> N
     )
 
 
-def add(connection: Connection, gallery: int, seq: int, entries: Sequence[Entry]) -> list[int]:
-    """Insert exemplars and return their new rows, in order."""
+def add(
+    connection: Connection, gallery: int, seqs: Sequence[int], entries: Sequence[Entry]
+) -> list[int]:
+    """Insert exemplars, each with the seq that wrote it, and return their new rows, in order."""
     # Rows are counted here: RETURNING costs four times the insertion. The greatest row ever used
     # is in sqlite_sequence, so that none comes back after a removal.
     last: int = (
@@ -120,7 +136,7 @@ def add(connection: Connection, gallery: int, seq: int, entries: Sequence[Entry]
         " VALUES (?, ?, ?, ?, ?, ?, jsonb(?))",
         [
             (row, gallery, e.id, e.label, e.digest, seq, e.payload)
-            for row, e in zip(rows, entries, strict=True)
+            for row, seq, e in zip(rows, seqs, entries, strict=True)
         ],
     )
     connection.executemany(
@@ -226,13 +242,30 @@ def _row(vector: bytes) -> Rows:
     return np.frombuffer(vector, dtype="<f4").astype(np.float32)
 
 
-def load(connection: Connection, gallery: int) -> Iterator[LoadedRows]:
-    """Read every exemplar of a gallery in row order."""
+def whole_rows(connection: Connection, gallery: int) -> Iterator[WholeRow]:
+    """Read every exemplar of a gallery with all that there is of it, in row order."""
     found = connection.execute(
-        "SELECT row, id, label, vector FROM exemplars JOIN contents USING (row)"
-        " WHERE gallery = ? ORDER BY row",
+        "SELECT id, label, json(payload), item, digest, seq, vector"
+        " FROM exemplars JOIN contents USING (row) WHERE gallery = ? ORDER BY row",
         (gallery,),
     )
-    while some := list(islice(found, _LOAD_ROWS)):
-        rows, ids, labels, vectors = map(list, zip(*some, strict=True))
-        yield LoadedRows(rows, ids, labels, vectors)
+    return (WholeRow(*values) for values in found)
+
+
+def names(connection: Connection, gallery: int) -> list[tuple[int, str, str | None]]:
+    """Return the row, id and label of every exemplar, in row order."""
+    found: list[tuple[int, str, str | None]] = connection.execute(
+        "SELECT row, id, label FROM exemplars WHERE gallery = ? ORDER BY row", (gallery,)
+    ).fetchall()
+    return found
+
+
+def vectors(connection: Connection, gallery: int, first: int, last: int) -> Iterator[list[bytes]]:
+    """Read the vectors of the rows from `first` to `last` in their order, some at a time."""
+    found = connection.execute(
+        "SELECT vector FROM exemplars JOIN contents USING (row)"
+        " WHERE gallery = ? AND row BETWEEN ? AND ? ORDER BY row",
+        (gallery, first, last),
+    )
+    while some := [vector for (vector,) in islice(found, _LOAD_ROWS)]:
+        yield some

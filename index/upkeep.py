@@ -4,21 +4,28 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from index import compaction
 from index.backend import candidates_for
-from index.indexed import Built, Indexed
+from index.database import Connection
+from index.generations import Arrival
+from index.indexed import Indexed
+from index.outcome import Outcome
 from index.published import Published
+from index.vectors import Rows
 from index.view import View
+from index.watch import Watch
 
 GROWN = 2  # times the rows: then a scan that was chosen is measured again
+RACED = 4  # times the rows: then all that may serve are measured again
 DELTA_SHARE = 0.1  # of the rows of an index, beyond which it is built anew
 LIVING = 0.75  # share of its rows below which it is built anew
+RAISES_MAX = 2  # of the effort, before another index is looked for
 COMPACTED_AT_ONCE = 20_000  # rows that are copied within a write: 10 ms
 
-# Makes a view of the one that is shown, in the order of writes, and shows it.
-Reshow = Callable[[Callable[[View], View]], None]
+# Makes a view of the one that is shown, in the order of writes, and shows it once the work, if
+# there is any, is on disk.
+Reshow = Callable[[Callable[[View], View], Callable[[Connection], None]], None]
 
 
 class Upkeep:
@@ -27,18 +34,51 @@ class Upkeep:
     Any method raises GalleryUnknown once the gallery is deleted.
     """
 
-    def __init__(self, published: Published, reshow: Reshow, index: str, rows_min: int) -> None:
+    def __init__(
+        self, published: Published, reshow: Reshow, watch: Watch, index: str, rows_min: int
+    ) -> None:
         self._published, self._reshow, self._rows_min = published, reshow, rows_min
+        self._watch, self._raised = watch, 0
         self._is_built = bool(candidates_for(index))
-        self._declined_rows = 0
-        self.why: str | None = None
-        """What was measured when the index in use was chosen."""
+        self._outcome: Outcome | None = None
+
+    @property
+    def why(self) -> str | None:
+        """What was measured when the index in use, or the scan, was chosen."""
+        return None if self._outcome is None else self._outcome.why
 
     @property
     def delta(self) -> int:
         """The rows that an index does not hold yet, and that are looked at one by one."""
         view = self._published.seen()
         return 0 if view.indexed is None else view.n - view.indexed.upto
+
+    @property
+    def unindexed(self) -> int:
+        """The rows that are looked at one by one, all of them where there is no index."""
+        view = self._published.seen()
+        return view.n if view.indexed is None else view.n - view.indexed.upto
+
+    @property
+    def recall(self) -> float:
+        """The share of the true best that is found: of late, or as measured when it was built."""
+        indexed = self._published.seen().indexed
+        if indexed is None:
+            return 1.0
+        late = self._watch.recall
+        return indexed.built.recall if late is None else late
+
+    def watch(self) -> None:
+        """Compare an answer of late with the exact one; ask for more where too little is found."""
+        self._watch.check()
+        if self._watch.failing and self._raised < RAISES_MAX:
+            self._raised += 1
+            self._watch.forget()
+            self._reshow(_raised, _nothing)
+
+    def asked(self) -> Rows | None:
+        """Return queries (q, d) of late for which the index in use finds too little."""
+        return self._watch.queries() if self._watch.failing else None
 
     def compaction_due(self) -> bool:
         """Tell whether so many rows are dead that the living should be copied."""
@@ -49,7 +89,7 @@ class Upkeep:
         """Leave the dead rows behind; searches and writes go on meanwhile."""
         old = self._published.seen()
         copied = compaction.compacted(old)
-        self._reshow(lambda now: compaction.rejoined(old, copied, now))
+        self._reshow(lambda now: compaction.rejoined(old, copied, now), _nothing)
 
     def build_due(self) -> bool:
         """Tell whether an index should be built, for want of one or because the rows went on."""
@@ -57,23 +97,51 @@ class Upkeep:
         if view.count < self._rows_min or not self._is_built:
             return False
         if view.indexed is None:
-            return view.count >= GROWN * self._declined_rows
+            return self._outcome is None or view.count >= GROWN * self._outcome.rows
         held, upto = len(view.indexed.built), view.indexed.upto
         living = upto if view.alive is None else int(np.count_nonzero(view.alive[:upto]))
         late = view.n - upto
+        if self._watch.failing and self._raised >= RAISES_MAX:
+            return True
         return late > max(self._rows_min // 4, held * DELTA_SHARE) or living < held * LIVING
 
-    def attach(
-        self, built: Built | None, numbers: npt.NDArray[np.int64], rows: int, why: str
-    ) -> None:
-        """Search through an index that was built over the rows of these numbers, from now on.
+    def kept(self) -> tuple[str | None, int]:
+        """Return the backend to build again, None for a new choice, and the rows at the last."""
+        outcome = self._outcome
+        if outcome is None:
+            return None, 0
+        grown = self._published.seen().count >= RACED * outcome.raced_rows
+        again = not grown and not self._watch.failing
+        return outcome.backend if again else None, outcome.raced_rows
 
-        None goes back to a scan, until the gallery has twice the `rows` for which that was chosen.
-        """
+    def attach(self, arrival: Arrival, work: Callable[[Connection], None]) -> None:
+        """Search through an index that was built, or a scan, from when the work is on disk."""
 
         def attached(view: View) -> View:
-            self.why, self._declined_rows = why, rows if built is None else 0
-            indexed = None if built is None else Indexed.over(built, numbers, view.numbers)
-            return replace(view, indexed=indexed)
+            self._outcome, self._raised = arrival.outcome, 0
+            return _with(view, arrival)
 
-        self._reshow(attached)
+        self._reshow(attached, work)
+        self._watch.forget()
+
+    def restore(self, arrival: Arrival) -> None:
+        """Search through an index of before; called once, before anybody knows of the gallery."""
+        self._outcome = arrival.outcome
+        self._published.swap(_with(self._published.seen(), arrival))
+
+
+def _with(view: View, arrival: Arrival) -> View:
+    built = arrival.measured
+    indexed = None if built is None else Indexed.over(built, arrival.numbers, view.numbers)
+    return replace(view, indexed=indexed)
+
+
+def _raised(view: View) -> View:
+    indexed = view.indexed
+    if indexed is None:
+        return view
+    return replace(view, indexed=replace(indexed, built=indexed.built.raised()))
+
+
+def _nothing(_: Connection) -> None:
+    """Write nothing."""

@@ -62,8 +62,6 @@ def create_app(
         bodies=Bodies(parts.settings, parts.metrics),
         gate=Gate(parts.keys, parts.allowance),
         metrics=parts.metrics,
-        request_seconds_max=parts.settings.request_seconds_max,
-        import_seconds_max=parts.settings.import_seconds_max,
         traces=parts.traces,
     )
     return app

@@ -12,8 +12,8 @@ from service.batching import Batching
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.errors import ModelUnknown
+from service.imports.files import Files
 from service.imports.runner import Imports
-from service.imports.spool import Spool
 from service.keys import Keys
 from service.lane import Lane, measured_rate
 from service.metrics import GalleryRows, Metrics
@@ -177,7 +177,7 @@ def assemble(settings: Settings) -> Parts:
         galleries=galleries,
         embedder=embedder,
         enroller=enroller,
-        imports=Imports(galleries, enroller, Spool(settings.data_dir)),
+        imports=Imports(galleries, enroller, Files(settings.data_dir, settings.import_bytes_max)),
         searcher=Searcher(embedder, item_bytes_max=settings.item_bytes_max, bulk_at_once=cores()),
         metrics=metrics,
         keys=keys,

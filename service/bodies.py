@@ -1,22 +1,21 @@
-"""The bodies of requests: read whole, bounded in bytes, in time, and all of them together."""
+"""The bodies of requests: read whole, bounded in bytes, in time, and all of them together.
+
+Those that may be larger than memory are handed on piece by piece instead.
+"""
 
 import asyncio
 import re
 
 from starlette.datastructures import Headers
-from starlette.types import Message, Receive, Scope
+from starlette.types import Message, Receive
 
 from service.errors import BodyTooLarge, BodyTooSlow, Overloaded
 from service.metrics import Metrics
 from service.settings import Settings
 
+# Calls whose routes read the body as it comes, and bound its bytes themselves.
+STREAMED = re.compile(r"/v1/galleries/[^/]+/(import|restore)")
 RETRY_AFTER_SECONDS = 1.0  # bodies come and go with their requests
-_STREAMED = re.compile(r"/v1/galleries/[^/]+/import")
-
-
-def is_streamed(scope: Scope) -> bool:
-    """Tell that the application reads the body itself, part by part, and does not hold it."""
-    return scope["method"] == "POST" and _STREAMED.fullmatch(scope["path"]) is not None
 
 
 class ClientGone(Exception):
@@ -34,6 +33,12 @@ class Bodies:
     def one(self) -> "Body":
         """Begin the body of a request, which must be let go when the request ends."""
         return Body(self, self._settings)
+
+    def seconds_max(self, path: str) -> float:
+        """Tell how long a request may take, the time for a body that is streamed added."""
+        streamed = STREAMED.fullmatch(path) is not None
+        settings = self._settings
+        return settings.request_seconds_max + streamed * settings.upload_seconds_max
 
     def take(self, size: int) -> None:
         """Count bytes that have arrived.
@@ -63,7 +68,6 @@ class Body:
         self._bodies = bodies
         self._settings = settings
         self._held = 0
-        self._kind = "body"
         self.size = 0
 
     async def read(self, headers: Headers, receive: Receive) -> bytes:
@@ -75,42 +79,31 @@ class Body:
             Overloaded: there is no room beside the bodies of others.
             ClientGone: it broke off.
         """
-        self._check_declared(headers)
+        declared = headers.get("content-length", "0")
+        if declared.isdigit():
+            self._check_size(int(declared))
         seconds = self._settings.body_seconds_max
         try:
             async with asyncio.timeout(seconds):
                 return await self._arriving(receive)
         except TimeoutError:
-            raise self._too_slow("body", seconds) from None
+            raise BodyTooSlow(
+                f"the body did not arrive in {seconds:g} s (SEMBLANCE_BODY_SECONDS_MAX); "
+                f"{self.size} bytes did: send less in one call, or faster"
+            ) from None
 
-    def streamed(self, headers: Headers, receive: Receive) -> Receive:
-        """Bound a body that the application reads part by part: its bytes, its time, each wait.
+    async def handed_on(
+        self, path: str, headers: Headers, receive: Receive
+    ) -> tuple[Receive, Receive]:
+        """Return what gives the application its body, and what tells what comes behind the body.
 
         Raises:
-            BodyTooLarge, BodyTooSlow, ClientGone: as `read` does; all but the first when parts
-            are received.
+            BodyTooLarge, BodyTooSlow, Overloaded, ClientGone: as `read` does, where it is read.
         """
-        self._kind = "import"
-        self._check_declared(headers)
-        settings, clock = self._settings, asyncio.get_running_loop().time
-        end = clock() + settings.import_seconds_max
-
-        async def receiving() -> Message:
-            silent = clock() + settings.body_seconds_max
-            try:
-                async with asyncio.timeout_at(min(end, silent)):
-                    message = await receive()
-            except TimeoutError:
-                if silent < end:
-                    raise self._too_slow("body", settings.body_seconds_max) from None
-                raise self._too_slow("import", settings.import_seconds_max) from None
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            self.size += len(message.get("body", b""))
-            self._check_size(self.size)
-            return message
-
-        return receiving
+        if STREAMED.fullmatch(path):
+            coming = Coming(self, receive, self._settings)
+            return coming, coming.after
+        return replay(await self.read(headers, receive), receive), receive
 
     def let_go(self) -> None:
         """Give the bytes back; at a second call there are none."""
@@ -134,21 +127,75 @@ class Body:
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    def _check_declared(self, headers: Headers) -> None:
-        declared = headers.get("content-length", "0")
-        if declared.isdigit():
-            self._check_size(int(declared))
-
     def _check_size(self, size: int) -> None:
-        most: int = getattr(self._settings, f"{self._kind}_bytes_max")
+        most = self._settings.body_bytes_max
         if size > most:
             raise BodyTooLarge(
                 f"the body has more than {most} bytes; send less in one call "
-                f"or raise SEMBLANCE_{self._kind.upper()}_BYTES_MAX"
+                "or raise SEMBLANCE_BODY_BYTES_MAX"
             )
 
-    def _too_slow(self, kind: str, seconds: float) -> BodyTooSlow:
+
+class Coming:
+    """A body as it comes: counted and not kept, each part of it waited for a bounded time.
+
+    It is called as the application receives; `after` is what there is to receive behind the body.
+    """
+
+    def __init__(self, body: Body, receive: Receive, settings: Settings) -> None:
+        self._body, self._receive, self._settings = body, receive, settings
+        self._end = asyncio.get_running_loop().time() + settings.upload_seconds_max
+        self._whole = asyncio.Event()
+
+    async def __call__(self) -> Message:
+        """Receive a part.
+
+        Raises:
+            BodyTooSlow: it did not come in time.
+            ClientGone: the caller broke off.
+        """
+        if self._whole.is_set():
+            return await self._receive()
+        silent = asyncio.get_running_loop().time() + self._settings.idle_seconds_max
+        try:
+            async with asyncio.timeout_at(min(silent, self._end)):
+                message = await self._receive()
+        except TimeoutError:
+            raise self._too_slow(silent=silent < self._end) from None
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        self._body.size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            self._whole.set()
+        return message
+
+    def _too_slow(self, *, silent: bool) -> BodyTooSlow:
+        if silent:
+            what = f"nothing of the body came for {self._settings.idle_seconds_max:g} s"
+            name = "IDLE"
+        else:
+            what = f"the body did not arrive in {self._settings.upload_seconds_max:g} s"
+            name = "UPLOAD"
         return BodyTooSlow(
-            f"the body did not arrive in {seconds:g} s (SEMBLANCE_{kind.upper()}_SECONDS_MAX); "
-            f"{self.size} bytes did: send less in one call, or faster"
+            f"{what} (SEMBLANCE_{name}_SECONDS_MAX); {self._body.size} bytes did before: "
+            "send it again"
         )
+
+    async def after(self) -> Message:
+        """Receive what comes behind the body, once that is here."""
+        await self._whole.wait()
+        return await self._receive()
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Give the application a body that has been read already, then what comes after it."""
+    given = False
+
+    async def receiving() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receiving

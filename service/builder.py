@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
-from service.client import CallFailed, Client
+from service.client import CallFailed, Client, gallery_path
 from service.source import Columns, SourceRow, media_type_of, open_source
 
 PART_BYTES = 1 << 20
@@ -154,9 +155,8 @@ async def build(
     Raises:
         CallFailed: the service refused it, or the import failed; what it enrolled stands.
     """
-    job = await _patiently(
-        lambda: client.upload(gallery, sent.media_type, sent.parts(), sent.columns)
-    )
+    path = f"{gallery_path(gallery)}/import?{urlencode(sent.columns)}"
+    job = await _patiently(lambda: client.upload(path, sent.parts(), sent.media_type))
     number = job["job"]
     pause, pause_max = LOOK_SECONDS
     try:

@@ -10,11 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.answered import Answered, answered
 from service.asking import Asking
-from service.bodies import Bodies, Body, ClientGone, is_streamed
+from service.bodies import Bodies, ClientGone
 from service.errors import Draining
 from service.gate import Gate, nothing
 from service.metrics import Metrics
-from service.patience import never, patience_seconds, unless_gone
+from service.patience import patience_seconds, unless_gone
 from service.problems import row_of
 from service.replies import refuse_error
 from service.traces import Traces
@@ -27,10 +27,8 @@ class Edge:
     """The outermost middleware, pure ASGI.
 
     Args:
-        bodies: reads bodies, each and all of them bounded.
+        bodies: reads bodies, each and all of them bounded, and knows how long a request may take.
         gate: lets callers in by their keys.
-        request_seconds_max: seconds that any request may take.
-        import_seconds_max: seconds that a body may take which is streamed, before those.
         traces: where a span of each request goes; None makes none.
     """
 
@@ -41,16 +39,12 @@ class Edge:
         bodies: Bodies,
         gate: Gate,
         metrics: Metrics,
-        request_seconds_max: float,
-        import_seconds_max: float,
         traces: Traces | None = None,
     ) -> None:
         self._app = app
         self._bodies = bodies
         self._gate = gate
         self._metrics = metrics
-        self._request_seconds_max = request_seconds_max
-        self._import_seconds_max = import_seconds_max
         self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,11 +74,11 @@ class Edge:
 
         try:
             leave = await self._gate.enter(scope["path"], headers.get("authorization", ""), asking)
-            streamed = is_streamed(scope)
-            seconds_max = self._request_seconds_max + streamed * self._import_seconds_max
+            seconds_max = self._bodies.seconds_max(scope["path"])
             asking.deadline = started + patience_seconds(headers, seconds_max)
-            begin = self._streaming if streamed else self._whole
-            await begin(scope, body, headers, receive, sending)
+            coming, after = await body.handed_on(scope["path"], headers, receive)
+            left = asking.deadline - monotonic()
+            await unless_gone(self._app(scope, coming, sending), after, seconds=left)
         except ClientGone:
             status = status or CLIENT_GONE
         except asyncio.CancelledError:  # the time that open requests get at a stop is over
@@ -113,23 +107,6 @@ class Edge:
             )
             self._record(told, headers)
 
-    async def _whole(
-        self, scope: Scope, body: Body, headers: Headers, receive: Receive, send: Send
-    ) -> None:
-        """Read the body, then call the application; see whether its caller stays."""
-        whole = await body.read(headers, receive)
-        await self._call(scope, replay(whole, receive), send, watched=receive)
-
-    async def _streaming(
-        self, scope: Scope, body: Body, headers: Headers, receive: Receive, send: Send
-    ) -> None:
-        """Call the application, which reads the body itself, and notices a caller who goes."""
-        await self._call(scope, body.streamed(headers, receive), send, watched=never)
-
-    async def _call(self, scope: Scope, receive: Receive, send: Send, *, watched: Receive) -> None:
-        left = scope["state"]["asking"].deadline - monotonic()
-        await unless_gone(self._app(scope, receive, send), watched, seconds=left)
-
     def _record(self, told: Answered, headers: Headers) -> None:
         self._metrics.request(told.method, told.route, told.status, told.seconds)
         for stage, spent in told.stages.items():
@@ -137,20 +114,6 @@ class Edge:
         log.info("request", extra={"fields": told.fields()})
         if self._traces is not None:
             self._traces.record(told, headers)
-
-
-def replay(body: bytes, receive: Receive) -> Receive:
-    """Give the application a body that has been read already, then what comes after it."""
-    given = False
-
-    async def receiving() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receiving
 
 
 def clean_id(given: str | None) -> str:

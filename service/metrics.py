@@ -24,11 +24,13 @@ _SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 
 @dataclass(frozen=True, slots=True)
 class GalleryRows:
-    """How many rows a gallery has, and how many of them its index does not hold yet."""
+    """How many rows a gallery has, how many its index lacks, what is found and should be."""
 
     name: str
     rows: int
     delta: int
+    recall: float
+    recall_target: float
 
 
 class CountsGalleries(Protocol):
@@ -232,8 +234,20 @@ class _Galleries(Collector):
             "Exemplars of a gallery that its index does not hold yet.",
             labels=["gallery"],
         )
+        recall = GaugeMetricFamily(
+            "semblance_gallery_recall",
+            "Share of the true best that searches of late found.",
+            labels=["gallery"],
+        )
+        target = GaugeMetricFamily(
+            "semblance_gallery_recall_target",
+            "Share of the true best that a gallery was made to find.",
+            labels=["gallery"],
+        )
         for gallery in self._counts():
             rows.add_metric([gallery.name], gallery.rows)
             delta.add_metric([gallery.name], gallery.delta)
+            recall.add_metric([gallery.name], gallery.recall)
+            target.add_metric([gallery.name], gallery.recall_target)
         yield rows
-        yield delta
+        yield from (delta, recall, target)

@@ -5,12 +5,11 @@ from collections.abc import Awaitable
 
 import anyio
 from starlette.datastructures import Headers
-from starlette.types import Message, Receive
+from starlette.types import Receive
 
+from service.asking import DEADLINE, late
 from service.bodies import ClientGone
-from service.errors import DeadlineExceeded, RequestInvalid
-
-DEADLINE = "x-deadline-ms"
+from service.errors import RequestInvalid
 
 
 def patience_seconds(headers: Headers, seconds_max: float) -> float:
@@ -29,12 +28,6 @@ def patience_seconds(headers: Headers, seconds_max: float) -> float:
             param=DEADLINE,
         )
     return min(seconds_max, int(asked[:18]) / 1000)
-
-
-async def never() -> Message:
-    """Receive nothing, for ever: where the application itself notices a caller who goes."""
-    await asyncio.Event().wait()
-    raise AssertionError("unreachable")
 
 
 async def unless_gone(work: Awaitable[None], receive: Receive, *, seconds: float) -> None:
@@ -67,7 +60,4 @@ async def unless_gone(work: Awaitable[None], receive: Receive, *, seconds: float
     if scope.cancelled_caught:
         if gone:
             raise ClientGone
-        raise DeadlineExceeded(
-            "the request's deadline passed before its answer was ready: wait longer "
-            f"({DEADLINE}), or ask less at once"
-        )
+        raise late()

@@ -45,6 +45,8 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.JobEnded: Row(409, "conflict", "job_ended"),
     index_errors.JobStopped: Row(409, "conflict", "job_stopped"),
     index_errors.JobsFull: Row(503, "overloaded", "jobs_full"),
+    index_errors.SnapshotCorrupt: Row(422, "invalid_request_error", "snapshot_corrupt"),
+    index_errors.SnapshotTooLarge: Row(422, "invalid_request_error", "snapshot_too_large"),
     index_errors.GalleryFull: Row(507, "overloaded", "gallery_full"),
     index_errors.StoreUnavailable: Row(503, "overloaded", "store_unavailable"),
     index_errors.StoreCorrupt: Row(503, "internal", "store_corrupt", told=False),

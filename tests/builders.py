@@ -16,8 +16,8 @@ from service.batching import Batching
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.errors import ModelUnknown
+from service.imports.files import Files
 from service.imports.runner import Imports
-from service.imports.spool import Spool
 from service.keys import Keys
 from service.lane import Lane
 from service.metrics import Metrics
@@ -79,7 +79,7 @@ def running(
         galleries,
         embedder,
         enroller,
-        Imports(galleries, enroller, Spool(folder)),
+        Imports(galleries, enroller, Files(folder, made.import_bytes_max)),
         Searcher(embedder, item_bytes_max=made.item_bytes_max, bulk_at_once=2),
         metrics,
         keys,

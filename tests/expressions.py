@@ -32,7 +32,7 @@ def exported() -> dict[str, dict[str, set[str]]]:
     metrics.model("minilm", loaded=True)
     metrics.request("GET", "/readyz", 503, 0.1)
     metrics.refused("overloaded")
-    metrics.galleries(lambda: [GalleryRows("python", 1, 0)])
+    metrics.galleries(lambda: [GalleryRows("python", 1, 0, 1.0, 0.99)])
     found: dict[str, dict[str, set[str]]] = {"up": {}}
     for family in metrics.registry.collect():
         for sample in family.samples:

@@ -21,9 +21,9 @@ from models.errors import BundleError
 from service.asking import Asking
 from service.enroller import Enroller, Ready
 from service.errors import DeadlineExceeded, LaneDead, Overloaded, ServiceError
+from service.imports.files import Files
 from service.imports.frames import Batch, Order, Unreadable
 from service.imports.reader import Reader
-from service.imports.spool import Spool
 from service.problems import retry_after_seconds, row_of
 from service.source import Columns
 
@@ -41,11 +41,11 @@ class Imports:
     """Takes files in, and runs their jobs.
 
     Args:
-        spool: where the files lie.
+        files: where they lie.
     """
 
-    def __init__(self, galleries: Galleries, enroller: Enroller, spool: Spool) -> None:
-        self._galleries, self._enroller, self._spool = galleries, enroller, spool
+    def __init__(self, galleries: Galleries, enroller: Enroller, files: Files) -> None:
+        self._galleries, self._enroller, self._files = galleries, enroller, files
         self._jobs = galleries.jobs
         self._wake = asyncio.Event()
         self._running: tuple[int, asyncio.Task[None]] | None = None
@@ -65,7 +65,7 @@ class Imports:
             JobsFull, GalleryUnknown, StoreUnavailable.
         """
         await run_sync(self._jobs.check_room)  # before the file is read, not after
-        async with self._spool.received(parts, suffix) as source:
+        async with self._files.received(parts, suffix) as source:
             job = await run_sync(
                 lambda: self._jobs.create(
                     gallery, caller=caller, source=source, columns=json.dumps(asdict(columns))
@@ -175,7 +175,7 @@ class Imports:
             raise GalleryUnknown(f"gallery {job.name!r} was deleted")
         fit = self._enroller.fit(gallery)
         order = Order(
-            path=str(self._spool.path(job.source)),
+            path=str(self._files.path(job.source)),
             columns=json.loads(job.columns),
             rows=job.rows,
             space=gallery.space,
@@ -243,7 +243,7 @@ class Imports:
             return {job.source for job in self._jobs.all() if job.state in UNFINISHED}
 
         with suppress(OSError):
-            self._spool.sweep(kept)
+            self._files.sweep(kept)
 
 
 class Clock:

@@ -11,12 +11,14 @@ from index.jobs import unknown
 from service.access import sees
 from service.asking import Asking
 from service.errors import ContentUnsupported
+from service.imports.files import SETTING
 from service.parts import Parts
 from service.queries import Space, check_space
 from service.replies import Json
 from service.reply_schemas import JobDeletedReply, JobFailuresReply, JobOut, JobsReply
 from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
 from service.source import Columns, suffixes
+from service.spool import too_large
 
 router = new_router("jobs")
 PATH = "/v1/jobs/{job}"
@@ -65,6 +67,9 @@ async def take(
             f"content-type {media[:100] or 'missing'!r} is not read here; send "
             f"{', '.join(suffixes())}"
         )
+    declared, most = request.headers.get("content-length", "0"), parts.settings.import_bytes_max
+    if declared.isdigit() and int(declared) > most:
+        raise too_large(most, SETTING)
     columns = Columns(id_column, label_column, text_column, vector_column)
     job = await parts.imports.take(found, request.stream(), suffix, columns, asking.caller)
     return Json(rendered(job), status_code=202)

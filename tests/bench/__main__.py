@@ -10,7 +10,7 @@ from models.onnx_encoder import cores
 from tests import bench
 from tests.bench.figures import HEADER, Figure
 
-NOT_BENCHMARKS = ("__main__", "callers", "figures")
+NOT_BENCHMARKS = ("__main__", "callers", "figures", "texts")
 
 
 def main(wanted: list[str]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,21 @@ def seconds_of(call: Callable[[], object]) -> float:
 
 
 def in_turn(
-    ours: Callable[[], object], bare: Callable[[], object], rounds: int
+    ours: Callable[[], object],
+    bare: Callable[[], object],
+    rounds: int,
+    rest_seconds: float = 0.0,
 ) -> tuple[float, float, float]:
-    """Time two things in turn, so that the machine's moods meet both.
+    """Time two things in turn, so that the machine's moods meet both, with a rest before each.
 
     Returns:
         Median seconds of each, and the median over rounds of the ratio ours / bare.
     """
-    pairs = [(seconds_of(ours), seconds_of(bare)) for _ in range(rounds)]
+
+    def timed(call: Callable[[], object]) -> float:
+        sleep(rest_seconds)
+        return seconds_of(call)
+
+    pairs = [(timed(ours), timed(bare)) for _ in range(rounds)]
     mine, theirs = zip(*pairs, strict=True)
     return median(mine), median(theirs), median(a / b for a, b in pairs)

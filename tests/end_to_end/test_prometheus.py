@@ -137,6 +137,6 @@ def test_what_alerts_look_at_is_there(prometheus: httpx.Client) -> None:
     }  # fmt: skip
     for name, expression in WATCHED:
         if name not in with_the_first_such_answer:
-            looked_at = re.sub(r" (==|>) [\d.]+( \* \d+)?$", "", expression)
+            looked_at = re.sub(r" (==|>|<) ([\d.]+( \* \d+)?|\w+)$", "", expression)
             assert looked_at != expression
             assert answer(prometheus, looked_at), name

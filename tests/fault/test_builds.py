@@ -1,6 +1,7 @@
 """Indexes that are built behind the scenes, by a process that may die, while all else goes on."""
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -11,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import builds
+from index import builds, generations
+from index.database import read_only
 from index.exemplar import Exemplar
 from index.galleries import Galleries
 from index.gallery import Gallery
@@ -146,7 +148,7 @@ def test_a_build_that_fails_leaves_search_as_it_was_and_nothing_on_disk(
 
         monkeypatch.setattr(builds.subprocess, "Popen", start)
     else:
-        read = builds._read
+        read = generations._checked
 
         def flipped(path, wanted):
             if not failed.is_set():
@@ -156,14 +158,14 @@ def test_a_build_that_fails_leaves_search_as_it_was_and_nothing_on_disk(
                 failed.set()
             return read(path, wanted)
 
-        monkeypatch.setattr(builds, "_read", flipped)
+        monkeypatch.setattr(generations, "_checked", flipped)
     gallery, _ = galleries.create("g", space="s", dim=DIM, index="sq8", recall_target=0.95)
     vectors = rows(3000)
     enrol(gallery, vectors)
     until(failed.is_set)
     assert gallery.search(vectors[:1], 1).hits[0][0].id == "e0"
     until(lambda: built(gallery))  # it is tried again
-    until(lambda: not list(tmp_path.glob("build-*")))
+    until(lambda: len(on_disk(tmp_path)) == 1)
 
 
 def test_closing_ends_the_process_that_builds(galleries, tmp_path):
@@ -175,11 +177,138 @@ def test_closing_ends_the_process_that_builds(galleries, tmp_path):
     galleries.close()
     assert time.monotonic() - started < 5
     assert child.poll() is not None
-    assert not list(tmp_path.glob("build-*"))
+    assert not on_disk(tmp_path)
 
 
 def test_what_a_killed_service_left_is_swept_at_the_next_start(tmp_path):
-    (tmp_path / "build-left").mkdir(parents=True)
-    (tmp_path / "build-left" / "index.bin").write_bytes(b"half")
+    left = tmp_path / "indexes" / "left"
+    left.mkdir(parents=True)
+    (left / "index.bin").write_bytes(b"half")
     Galleries.open(tmp_path).close()
-    assert not list(tmp_path.glob("build-*"))
+    assert not on_disk(tmp_path)
+
+
+def on_disk(folder: Path) -> list[Path]:
+    return list((folder / "indexes").glob("*"))
+
+
+def generations_of(folder: Path) -> list[Path]:
+    """Return the folders of its generations, the newest first."""
+    connection = read_only(folder / "semblance.db")
+    found = connection.execute("SELECT folder FROM generations ORDER BY generation DESC").fetchall()
+    connection.close()
+    return [folder / "indexes" / name for (name,) in found]
+
+
+@pytest.fixture
+def twice_built(tmp_path, monkeypatch) -> Path:
+    """Return a data folder with a gallery of 8 000 rows and two generations of its index."""
+    monkeypatch.setattr(builds, "_LOOK_SECONDS", 0.05)
+    opened = Galleries.open(tmp_path, index_rows_min=2000, index_memory_share=2.0)
+    gallery, _ = opened.create("g", space="s", dim=DIM, index="sq8", recall_target=0.95)
+    enrol(gallery, rows(3500))
+    until(lambda: built(gallery))
+    enrol(gallery, rows(4500, seed=1), "more")
+    until(lambda: built(gallery) and gallery.upkeep.delta == 0)
+    assert "again" in (gallery.state().index_why or "")
+    opened.close()
+    assert sorted(on_disk(tmp_path)) == sorted(generations_of(tmp_path))
+    assert len(on_disk(tmp_path)) == 2
+    return tmp_path
+
+
+def opened_without_builds(folder: Path, monkeypatch) -> Galleries:
+    monkeypatch.setattr(builds, "_LOOK_SECONDS", 1000.0)
+    return Galleries.open(folder, index_rows_min=2000)
+
+
+DAMAGE = {
+    "flipped": lambda file: file.write_bytes(
+        file.read_bytes()[:100] + bytes([file.read_bytes()[100] ^ 1]) + file.read_bytes()[101:]
+    ),
+    "truncated": lambda file: os.truncate(file, 1000),
+    "empty": lambda file: os.truncate(file, 0),
+    "gone": lambda file: file.unlink(),
+    "another": lambda file: shutil.copy(generations_of(file.parents[2])[1] / file.name, file),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+@pytest.mark.parametrize("name", ["index.bin", "numbers.bin"])
+def test_a_restart_takes_the_newest_generation_that_is_sound(twice_built, monkeypatch, how, name):
+    newest, before = generations_of(twice_built)
+    probe = rows(1, seed=5)
+
+    def start(delta: int | None) -> list[str]:
+        opened = opened_without_builds(twice_built, monkeypatch)
+        gallery = opened.get("g")
+        assert gallery.state().index_in_use == ("scan" if delta is None else "sq8")
+        assert gallery.upkeep.delta == (delta or 0)
+        found = [hit.id for hit in gallery.search(probe, 10).hits[0]]
+        opened.close()
+        return found
+
+    at_once = start(delta=0)
+    DAMAGE[how](newest / name)
+    assert start(delta=4500) == at_once
+    for file in before.iterdir():
+        file.write_bytes(b"")
+    assert start(delta=None) == at_once
+    monkeypatch.setattr(builds, "_LOOK_SECONDS", 0.05)
+    opened = Galleries.open(twice_built, index_rows_min=2000, index_memory_share=2.0)
+    until(lambda: built(opened.get("g")))  # behind what goes on
+    opened.close()
+
+
+def test_rows_that_left_and_came_since_are_right_after_a_restart(twice_built, monkeypatch):
+    opened = opened_without_builds(twice_built, monkeypatch)
+    opened.get("g").remove([f"e{i}" for i in range(0, 300, 3)])
+    enrol(opened.get("g"), rows(50, seed=7), "late")
+    opened.close()
+    opened = opened_without_builds(twice_built, monkeypatch)
+    gallery = opened.get("g")
+    assert gallery.state().index_in_use == "sq8"
+    assert gallery.upkeep.delta == 50
+    vectors = dict(zip([f"e{i}" for i in range(3500)], rows(3500), strict=True))
+    for one in ("e1", "e299", "e3499"):
+        assert gallery.search(vectors[one][None], 1).hits[0][0].id == one
+    assert gallery.search(vectors["e3"][None], 1).hits[0][0].id != "e3"
+    assert gallery.search(rows(50, seed=7)[40:41], 1).hits[0][0].id == "late40"
+    opened.close()
+
+
+def test_the_indexes_of_a_deleted_gallery_go_with_it(twice_built, monkeypatch):
+    monkeypatch.setattr(builds, "_LOOK_SECONDS", 0.05)
+    opened = Galleries.open(twice_built, index_rows_min=2000)
+    time.sleep(0.2)  # the loop has seen the gallery
+    opened.delete("g")
+    until(lambda: not on_disk(twice_built))
+    opened.close()
+
+
+def test_a_scan_that_was_chosen_is_not_measured_again_at_each_start(tmp_path, monkeypatch):
+    monkeypatch.setattr(builds, "_LOOK_SECONDS", 0.05)
+    opened = Galleries.open(tmp_path, index_rows_min=2000, index_memory_share=1e-6)
+    gallery, _ = opened.create("g", space="s", dim=DIM)
+    enrol(gallery, rows(2500))
+    until(lambda: gallery.state().index_why is not None)
+    opened.close()
+    opened = opened_without_builds(tmp_path, monkeypatch)
+    assert "would take" in (opened.get("g").state().index_why or "")
+    assert not opened.get("g").upkeep.build_due()
+    opened.close()
+
+
+def test_a_build_waits_for_the_end_of_an_import_but_not_for_ever(tmp_path, monkeypatch):
+    opened = opened_without_builds(tmp_path, monkeypatch)
+    gallery, _ = opened.create("g", space="s", dim=DIM, index="sq8")
+    growing = opened._builds._is_growing
+    enrol(gallery, rows(2500))
+    assert growing(gallery)
+    assert not growing(gallery)
+    enrol(gallery, rows(20), "few")
+    assert not growing(gallery)
+    enrol(gallery, rows(2500), "many")
+    monkeypatch.setattr(builds, "_GROWN_MAX", 5000)
+    assert not growing(gallery)
+    opened.close()

@@ -155,7 +155,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
-    with Server(folder, "--import-bytes-max=20000000", "--body-seconds-max=1") as server:
+    with Server(folder, "--import-bytes-max=20000000", "--idle-seconds-max=1") as server:
         yield server
 
 
@@ -203,7 +203,7 @@ def test_an_upload_that_breaks_off_or_stops_leaves_no_file(server: Server, folde
         connection.settimeout(10)
         answer = connection.recv(4000)
         assert b" 408 " in answer
-        assert b"SEMBLANCE_BODY_SECONDS_MAX" in answer
+        assert b"SEMBLANCE_IDLE_SECONDS_MAX" in answer
     until(lambda: not any((folder / "imports").iterdir()), 5, "it should be gone")
     assert httpx.get(f"{server.url}/v1/jobs").json() == jobs
 

@@ -33,11 +33,12 @@ LIMITS: dict[str, float] = {
     "filter_depth_max": 3,
     "galleries_max": 1,
     "gallery_rows_max": 3,
+    "snapshot_bytes_max": 500,
     "connections_max": 20,
     "header_seconds_max": 1,
     "body_seconds_max": 1,
     "import_bytes_max": 3000,
-    "import_seconds_max": 1.5,
+    "upload_seconds_max": 3,
     "jobs_max": 1,
     "job_failures_max": 2,
     "idle_seconds_max": 1.5,
@@ -98,6 +99,8 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("filter_depth_max", REMOVE, {"filter": nested(4)}, 422, "filter_invalid"),
     ("galleries_max", ANOTHER, {"space": "s", "dim": 4}, 507, "gallery_full"),
     ("gallery_rows_max", EXEMPLARS, NEW, 507, "gallery_full"),
+    ("snapshot_bytes_max", f"{G}/snapshot", {}, 422, "snapshot_too_large"),
+    ("snapshot_bytes_max", f"{G}/restore?replace=true", "x" * 501, 413, "body_too_large"),
 ]
 
 
@@ -146,11 +149,11 @@ def test_an_import_is_bounded_in_bytes_and_in_time(server: Server, before: Held)
     assert (answer.status, answer.error["code"]) == (413, "body_too_large")
     assert "more than 3000 bytes" in answer.error["message"]
     assert "SEMBLANCE_IMPORT_BYTES_MAX" in answer.error["message"]
-    for pause, setting in ((0.1, "IMPORT"), (2, "BODY")):
-        (answer,), took = said(server, begun(100), *[b"x"] * 40, pause=pause)
+    for pause, setting in ((0.1, "UPLOAD"), (2, "IDLE")):
+        (answer,), took = said(server, begun(100), *[b"x"] * 60, pause=pause)
         assert (answer.status, answer.error["code"]) == (408, "body_too_slow")
         assert f"SEMBLANCE_{setting}_SECONDS_MAX" in answer.error["message"]
-        assert 0.9 < took < 6, setting
+        assert 1.4 < took < 8, setting
     settled(server, before)
 
 
@@ -295,7 +298,7 @@ def test_no_limit_is_forgotten() -> None:
     broken = {row[0] for row in TABLE}
     by_themselves = {"bodies_bytes_max", "payload_bytes_max", "connections_max"}
     by_themselves |= {"header_seconds_max", "body_seconds_max", "idle_seconds_max"}
-    by_themselves |= {"import_bytes_max", "import_seconds_max", "jobs_max", "job_failures_max"}
+    by_themselves |= {"import_bytes_max", "upload_seconds_max", "jobs_max", "job_failures_max"}
     assert broken | by_themselves == set(LIMITS)
 
 

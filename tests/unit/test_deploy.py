@@ -45,8 +45,8 @@ def test_every_series_of_the_service_is_on_the_dashboard() -> None:
     for family in Metrics().registry.collect():
         if family.name.startswith("semblance_"):
             assert re.search(rf"\b{family.name}(_total|_bucket|_sum)?\b", shown), family.name
-    for name in ("semblance_gallery_rows", "semblance_gallery_delta_rows"):
-        assert name in shown
+    for name in ("rows", "delta_rows", "recall", "recall_target"):
+        assert f"semblance_gallery_{name}{{" in shown
 
 
 def test_panels_have_places_of_their_own_and_one_source() -> None:

@@ -1,0 +1,232 @@
+"""Galleries of ten thousand to a million rows under `auto`, over HTTP, and how that goes on.
+
+By name only: a million rows of each kind take half an hour and 8 GB, and embedding a million texts
+half an hour more, once. ROWS=100000 stops sooner; KINDS=clustered needs no texts.
+"""
+
+import base64
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import faiss
+import httpx
+import numpy as np
+from rich.progress import track
+
+from index.exemplar import Exemplar
+from index.galleries import Galleries
+from models.onnx_encoder import cores
+from tests.bench.figures import Figure, resident_bytes, seconds_of
+from tests.bench.texts import embedded
+from tests.server import Server
+
+ON_REQUEST = True
+DIM, K, QUERIES, BATCH = 384, 10, 200, 5000
+SIZES = tuple(
+    n for n in (10_000, 100_000, 1_000_000) if n <= int(os.environ.get("ROWS", "1000000"))
+)
+KINDS = os.environ.get("KINDS", "clustered,real").split(",")
+BUILD_SECONDS_MAX = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One gallery: seconds, bytes, milliseconds of one search over HTTP and of bare FAISS Flat."""
+
+    kind: str
+    rows: int
+    enrolled_each_second: float
+    built_seconds: float
+    index: str
+    recall: float
+    p50: float
+    p95: float
+    flat: float
+    bytes_held: int
+    bytes_on_disk: int
+    restart_seconds: float
+
+
+def figures() -> list[Figure]:
+    """Measure each kind of rows at each size, then say how it grows."""
+    made = []
+    for kind in KINDS:
+        rows = ROWS_OF[kind](max(SIZES) + QUERIES)
+        chance = np.random.default_rng(2)
+        chance.shuffle(rows)
+        queries, rows = rows[:QUERIES], rows[QUERIES:]
+        made += [measured(kind, rows[:n], queries) for n in SIZES if n <= len(rows)]
+    return [figure for one in made for figure in shown(one)] + [
+        figure for kind in KINDS for figure in grown([one for one in made if one.kind == kind])
+    ]
+
+
+def clustered(n: int) -> np.ndarray:
+    """Return unit rows (n, 384) around 10 000 centres."""
+    chance = np.random.default_rng(0)
+    centres = chance.standard_normal((10_000, DIM), np.float32)
+    rows = np.empty((n, DIM), np.float32)
+    for start in range(0, n, 100_000):
+        some = rows[start : start + 100_000]
+        some[:] = centres[chance.integers(0, len(centres), len(some))]
+        some += 0.7 * chance.standard_normal(some.shape, np.float32)
+        some /= np.linalg.norm(some, axis=1, keepdims=True)
+    return rows
+
+
+ROWS_OF = {"clustered": clustered, "real": embedded}
+
+
+def measured(kind: str, rows: np.ndarray, queries: np.ndarray) -> Measured:
+    """Enrol rows, wait for the index, ask, kill the server and ask again."""
+    flat = faiss.IndexFlatIP(DIM)
+    flat.add(rows)
+    faiss.omp_set_num_threads(cores())
+    truth = flat.search(queries, K)[1]
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        folder = Path(name)
+        enrolling = seconds_of(lambda: enrol(folder, rows))
+        with Server(folder) as server, httpx.Client(base_url=server.url, timeout=60) as http:
+            built_seconds, state = wait_for_index(http)
+            found, took = asked(http, queries)
+            held = resident_bytes(server.process.pid)
+            server.kill()
+        started = time.perf_counter()
+        with Server(folder) as server, httpx.Client(base_url=server.url, timeout=60) as http:
+            asked(http, queries[:1])
+            restart = time.perf_counter() - started
+        on_disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    faiss.omp_set_num_threads(cores())
+    bare = [seconds_of(lambda q=q: flat.search(q[np.newaxis], K)) for q in queries[:40]]
+    shares = [len(set(a) & set(b)) / K for a, b in zip(found, truth.tolist(), strict=True)]
+    return Measured(
+        kind,
+        len(rows),
+        len(rows) / enrolling,
+        built_seconds,
+        state["index_in_use"],
+        float(np.mean(shares)),
+        1e3 * median(took),
+        1e3 * float(np.quantile(took, 0.95)),
+        1e3 * median(bare),
+        held,
+        on_disk,
+        restart,
+    )
+
+
+def enrol(folder: Path, rows: np.ndarray) -> None:
+    """Enrol the rows under their positions, each batch on disk before the next."""
+    galleries = Galleries.open(folder, index_rows_min=1 << 62)
+    gallery, _ = galleries.create("bench", space="bench", dim=DIM)
+    for start in track(range(0, len(rows), BATCH), f"{len(rows)} rows"):
+        some = rows[start : start + BATCH]
+        gallery.enrol([Exemplar(str(start + i), row) for i, row in enumerate(some)])
+    galleries.close()
+
+
+def wait_for_index(http: httpx.Client) -> tuple[float, dict[str, str]]:
+    """Wait until an index or a scan was chosen; a small gallery needs none."""
+    started = time.perf_counter()
+    while True:
+        state = http.get("/v1/galleries/bench").raise_for_status().json()
+        took = time.perf_counter() - started
+        if state["index_why"] or state["count"] < 20_000:
+            return took, state
+        assert took < BUILD_SECONDS_MAX, "no index was chosen in time"
+        time.sleep(0.2)
+
+
+def asked(http: httpx.Client, queries: np.ndarray) -> tuple[list[list[int]], list[float]]:
+    """Ask one query at a time; return positions and seconds of each."""
+    found, took = [], []
+    for query in queries:
+        body = {"query": {"vector": base64.b64encode(query.tobytes()).decode()}, "k": K}
+        started = time.perf_counter()
+        reply = http.post("/v1/galleries/bench/search", json=body).raise_for_status()
+        took.append(time.perf_counter() - started)
+        found.append([int(hit["id"]) for hit in reply.json()["results"][0]["hits"]])
+    return found, took
+
+
+def shown(one: Measured) -> list[Figure]:
+    """Return the figures of one gallery; the targets are those of a million rows."""
+    what = f"{one.kind}, {one.rows // 1000} K x {DIM}"
+    raw = 4 * DIM * one.rows
+    allowed = 1.5 * raw + 500e6
+    return [
+        Figure(
+            f"{what}: recall@10",
+            f"{one.recall:.4f}",
+            one.index,
+            None,
+            ">= 0.99",
+            one.recall >= 0.99,
+        ),
+        Figure(
+            f"{what}: search p50",
+            f"{one.p50:.2f} ms",
+            f"FAISS Flat {one.flat:.2f} ms",
+            one.p50 / one.flat,
+            "< 5 ms",
+            one.p50 < 5,
+        ),
+        Figure(f"{what}: search p95", f"{one.p95:.2f} ms"),
+        Figure(
+            f"{what}: enrolled, fsynced",
+            f"{one.enrolled_each_second:.0f}/s",
+            "",
+            None,
+            ">= 20000/s",
+            one.enrolled_each_second >= 20_000,
+        ),
+        Figure(f"{what}: index chosen and built", f"{one.built_seconds:.0f} s"),
+        Figure(
+            f"{what}: kill -9 to first answer",
+            f"{one.restart_seconds:.1f} s",
+            "",
+            None,
+            "<= 5 s",
+            one.restart_seconds <= 5,
+        ),
+        Figure(
+            f"{what}: memory",
+            f"{one.bytes_held / 1e6:.0f} MB",
+            f"raw rows {raw / 1e6:.0f} MB",
+            one.bytes_held / raw,
+            f"{allowed / 1e6:.0f} MB",
+            one.bytes_held <= allowed,
+        ),
+        Figure(
+            f"{what}: disk",
+            f"{one.bytes_on_disk / 1e6:.0f} MB",
+            f"raw rows {raw / 1e6:.0f} MB",
+            one.bytes_on_disk / raw,
+        ),
+    ]
+
+
+def grown(sizes: list[Measured]) -> list[Figure]:
+    """Say what more rows would take, along the line through the two largest sizes."""
+    if len(sizes) < 2:
+        return []
+    small, large = sizes[-2:]
+
+    def at(rows: int, of: str) -> float:
+        low, high = float(getattr(small, of)), float(getattr(large, of))
+        return high + (high - low) * (rows - large.rows) / (large.rows - small.rows)
+
+    return [
+        Figure(
+            f"{large.kind}, {rows // 1_000_000} M, extrapolated",
+            f"{at(rows, 'bytes_held') / 1e9:.0f} GB",
+            f"start {at(rows, 'restart_seconds'):.0f} s",
+            None,
+            f"{at(rows, 'p50'):.0f} ms",
+        )
+        for rows in (10_000_000, 100_000_000)
+    ]
