@@ -64,7 +64,7 @@ async def reembed(
     client: Client,
     change: Change,
     rejects: Rejects,
-    on_progress: Callable[..., None],
+    on_progress: Callable[[Tally], None],
     source: Callable[[], Source] | None = None,
 ) -> Report | None:
     """Make the new gallery and switch to it; None where the alias points at it already.
@@ -84,9 +84,10 @@ async def reembed(
         old["name"],
         change.new,
         rejects,
-        lambda tally: on_progress(tally, max(old["count"], tally.done)),
+        on_progress,
         source,
     )
+    copy.tally.total = old["count"]
     quiet = await copy.catch_up()
     await _check_strangers(copy, prune=change.prune)
     if copy.tally.rejected:

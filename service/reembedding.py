@@ -155,6 +155,7 @@ class Reembedding:
             self._after = cursor
             self.standing.update(row["id"] for row in page)
             self.tally.done = len(self.standing)
+            self.tally.total = max(self.tally.total, self.tally.done)
             rows = [row for row in page if is_wanted(row)]
             without.update(row["id"] for row in rows if row["item"] is None)
             await self._enrol([_exemplar(row) for row in rows if row["item"] is not None])
@@ -171,10 +172,13 @@ class Reembedding:
         held: Exemplars = []
         for row in source.rows:
             one = row.exemplar
-            if one is None or one["id"] not in without or _is_vector(one["item"]):
+            if one is None or one["id"] not in without:
+                continue
+            item = one["item"] if row.kept is None else row.kept
+            if isinstance(item, dict) and "vector" in item:
                 continue
             without.remove(one["id"])
-            held.append(one)
+            held.append(one | {"item": item})
             if len(held) == PAGE_ROWS:
                 await self._enrol(held)
                 held = []
@@ -220,7 +224,3 @@ class Reembedding:
 
 def _exemplar(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("id", "label", "item", "payload")}
-
-
-def _is_vector(item: Any) -> bool:
-    return isinstance(item, dict) and "vector" in item

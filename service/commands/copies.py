@@ -1,4 +1,4 @@
-"""`semblance gallery`, the copies of one: by another encoder, to a file, and back from it."""
+"""`semblance gallery`, the copies of one: by another encoder, to files, and back."""
 
 from functools import partial
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from service.client import Client
+from service.client import Client, gallery_path
 from service.connected import SomeRejected, open_rejects, unless_passing, with_client
 from service.source import Columns, open_source
 
@@ -50,7 +50,7 @@ async def reembed(client: Client, old: str, new: str, **options: Any) -> None:
     change = Change(old, new, options["model"], options["alias"], options["prune"])
     opened = None if source is None else partial(open_source, source, columns)
     rejects = open_rejects(options["rejected"], new)
-    with progress_bar(f"embedding {old} as {new}", None) as update, unless_passing():
+    with progress_bar(f"embedding {old} as {new}") as update, unless_passing():
         try:
             report = await make(client, change, rejects, update, opened)
         except Unfit as error:
@@ -63,6 +63,22 @@ async def reembed(client: Client, old: str, new: str, **options: Any) -> None:
         raise SomeRejected(
             f"{report.tally.rejected} exemplars were rejected; {rejects.path} says why"
         )
+
+
+@command.command("export")
+@click.argument("name")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@with_client
+async def export(client: Client, name: str, file: Path) -> None:
+    """Write the gallery NAME to a Parquet FILE, of which `build` makes the same gallery."""
+    from service.arriving import arriving  # noqa: PLC0415 - for this command only
+
+    try:
+        with arriving(file) as out:
+            await client.download("GET", f"{gallery_path(name)}/export", out)
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
+    click.echo(f"{file}: {file.stat().st_size} bytes")
 
 
 @command.command("snapshot")

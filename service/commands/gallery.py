@@ -11,7 +11,7 @@ import click
 from service.client import CallFailed, Client
 from service.connected import SomeRejected, open_rejects, unless_passing, with_client
 from service.settings import CALLER_KEY, SettingsInvalid, read_settings
-from service.source import Columns, open_source
+from service.source import Columns
 
 
 @click.group("gallery", short_help="Build, look at, ask and remove galleries.")
@@ -54,7 +54,7 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
     2: wrong usage. 3: stopped before the end, run it again. 4: some rows were rejected, the file of
     rejects says why; all others stand.
     """
-    from service.builder import Tally  # noqa: PLC0415 - for this command only
+    from service.builder import Tally, sending  # noqa: PLC0415 - for this command only
     from service.builder import build as build_gallery  # noqa: PLC0415
     from service.progress import progress_bar  # noqa: PLC0415
 
@@ -64,11 +64,11 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["text_column"],
         options["vector_column"],
     )
-    opened = open_source(source, columns)
+    sent = sending(source, columns)
     rejects = open_rejects(options["rejected"], name)
     await create(client, name, options)
-    with progress_bar(f"building {name}", opened.total) as update, unless_passing():
-        tally: Tally = await build_gallery(client, name, opened, rejects, update)
+    with progress_bar(f"building {name}") as update, unless_passing():
+        tally: Tally = await build_gallery(client, name, sent, rejects, update)
     state = await client.gallery("GET", name)
     click.echo(
         f"{name}: {tally.enrolled} enrolled, {tally.unchanged} stood already, "
@@ -123,7 +123,7 @@ async def build_samples(client: Client, wanted: list[ModuleType]) -> None:
 
     for sample in wanted:
         try:
-            with progress_bar(f"sample gallery {sample.NAME}", None) as update:
+            with progress_bar(f"sample gallery {sample.NAME}") as update:
                 tally = await build_sample(client, sample, read_settings(), update)
         except (OSError, SubprocessError) as error:
             click.echo(f"sample gallery {sample.NAME} was not built: {error}", err=True)

@@ -5,7 +5,6 @@ import json
 import random
 import struct
 import threading
-import time
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -160,13 +159,14 @@ def test_a_snapshot_taken_while_writes_go_on_is_the_state_at_one_seq(tmp_path, m
     try:
         until(lambda: len(states) > 20)
         for _ in range(12):
-            at_first = len(states)
             slow = io.BytesIO()
-            galleries.snapshots.take(
-                made, slow, bytes_max=ANY_SIZE, go_on=lambda: time.sleep(0.002)
-            )
+
+            def written_to() -> None:
+                at_first = len(states)
+                until(lambda: len(states) > at_first)
+
+            galleries.snapshots.take(made, slow, bytes_max=ANY_SIZE, go_on=written_to)
             contents.append(slow.getvalue())
-            assert len(states) > at_first + 1, "writes should go on meanwhile"
     finally:
         stop.set()
         writer.join()

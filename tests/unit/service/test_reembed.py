@@ -82,8 +82,8 @@ class Scene:
     ) -> Report | None:
         rejects = Rejects(self.rejected)
 
-        def progress(tally: Tally, total: int) -> None:
-            assert tally.done <= total
+        def progress(tally: Tally) -> None:
+            assert tally.done <= tally.total
             self.done.append(tally.done)
 
         try:
