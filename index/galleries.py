@@ -3,6 +3,7 @@
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 from index import store
 from index.aliases import Aliases, check_free, let_go
@@ -26,6 +27,7 @@ from index.snapshots import Snapshots
 from index.vectors import DIM_MAX
 from index.writer import Writer
 
+REPLACED_SECONDS = 10.0  # for which the rows of a gallery are held that another replaced
 _LOADERS = 2  # threads that read vectors at start: more wait for each other
 
 
@@ -245,12 +247,15 @@ class Galleries:
     def _show(self, gallery: Gallery) -> None:
         """Show a restored gallery; called by the writer, as a publication.
 
-        One that stood in its place is not dropped: calls that found it look at what it was.
+        Calls that found the one in its place before have a moment to look at what it was.
         """
         old = self._galleries.get(gallery.name)
         self._galleries = {**self._galleries, gallery.name: gallery}
         if old is not None:
             self.aliases.replaced(old, gallery)
+            end = Timer(REPLACED_SECONDS, old.drop)
+            end.daemon = True
+            end.start()
 
     def _remove_doomed(self) -> None:
         if self._removals is not None:

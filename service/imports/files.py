@@ -1,6 +1,5 @@
 """Where files that were sent lie until their import has ended."""
 
-import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection
@@ -10,10 +9,8 @@ from pathlib import Path
 from anyio.to_thread import run_sync
 
 from index.database import sync
-from index.errors import StoreUnavailable
-from service.spool import spool
+from service.spool import spool, told_of_disk
 
-log = logging.getLogger("semblance.imports")
 FOLDER = "imports"
 SETTING = "SEMBLANCE_IMPORT_BYTES_MAX"
 
@@ -62,16 +59,10 @@ class Files:
                 path.unlink(missing_ok=True)
 
     async def _write(self, name: str, parts: AsyncIterator[bytes]) -> None:
-        try:
+        with told_of_disk():
             await run_sync(lambda: self._folder.mkdir(parents=True, exist_ok=True))
             with self.path(name).open("wb") as file:
                 await spool(parts, file, self.bytes_max, SETTING)
                 file.flush()
                 await run_sync(os.fsync, file.fileno())
             await run_sync(sync, self._folder)
-        except OSError as error:
-            log.exception("the data folder takes no file")
-            raise StoreUnavailable(
-                "the disk refused: nothing was acknowledged; see that the data folder has room for "
-                "the file, then send it again"
-            ) from error
