@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import orjson
 
 from index.errors import RowsInvalid
@@ -102,7 +103,9 @@ def _weight(row: SourceRow) -> tuple[int, bool]:
         return 0, False
     item, payload = row.exemplar["item"], row.exemplar["payload"]
     if isinstance(item, dict) and "vector" in item:
-        return 4 * len(item["vector"]) + len(str(payload)), False
+        vector = item["vector"]
+        numbers = len(vector) if isinstance(vector, list | str | np.ndarray) else 0
+        return 4 * numbers + len(str(payload)), False
     return len(str(item)) + len(str(payload)), True
 
 

@@ -41,6 +41,8 @@ PLANTED = [
     ("web-at-the-edge", "service.assembly", "from starlette.types import ASGIApp"),
     ("edge-apart", "service.numbers", "from service.replies import Json"),
     ("edge-apart", "service.source", "def late(): from service.app import create_app"),
+    ("reader-apart", "service.imports.repeats", "from index.gallery import Gallery"),
+    ("reader-apart", "service.candidates", "from service.embedder import Embedder"),
     ("server-door", "service.edge", "import uvicorn"),
     ("server-door", "service.serving", "def late(): import uvicorn"),
     ("traces-door", "service.lane", "from opentelemetry import trace"),

@@ -27,14 +27,12 @@ class Service:
         self.looks = [JOB | look if isinstance(look, dict) else look for look in looks]
         self.failures = failures or []
         self.body = b""
-        self.sent: tuple[str, dict[str, str]] | None = None
+        self.sent: tuple[str, str] | None = None
         self.calls: list[tuple[str, str]] = []
 
-    async def upload(
-        self, name: str, media: str, parts: AsyncIterator[bytes], columns: dict[str, str]
-    ) -> Any:
+    async def upload(self, path: str, parts: AsyncIterator[bytes], media_type: str) -> Any:
         self.body = b"".join([part async for part in parts])
-        self.sent = (media, columns)
+        self.sent = (media_type, path)
         return self.next()
 
     async def call(self, method: str, path: str) -> Any:
@@ -77,7 +75,7 @@ def test_rows_are_sent_line_by_line_and_those_refused_are_written_down(tmp_path:
     service = Service({}, {"state": "running", "done": 3, "total": 9}, done, failures=failures)
     rejects = Rejects(tmp_path / "rejects")
     tally, seen = built(service, rows("", "unreadable", "", ""), rejects)
-    assert service.sent == ("application/x-ndjson", {})
+    assert service.sent == ("application/x-ndjson", "/v1/galleries/g/import?")
     assert [json.loads(line)["id"] for line in service.body.splitlines()] == ["0", "2", "3"]
     assert [(one.done, one.total) for one in seen] == [(3, 9), (9, 9)]
     assert (tally.enrolled, tally.rejected) == (1, 3)
@@ -95,14 +93,10 @@ def test_a_table_is_sent_as_it_is_with_its_columns(tmp_path: Path) -> None:
     service = Service({"state": "done", "failed": 9}, failures=[FAILURE])
     rejects = Rejects(tmp_path / "rejects")
     built(service, sending(path, Columns(id="key")), rejects)
-    media, columns = service.sent or ("", {})
+    media, url = service.sent or ("", "")
     assert (media, service.body) == ("text/csv", path.read_bytes())
-    assert columns == {
-        "id_column": "key",
-        "label_column": "label",
-        "text_column": "text",
-        "vector_column": "vector",
-    }
+    names = "id_column=key&label_column=label&text_column=text&vector_column=vector"
+    assert url.partition("?")[2] == names
     lines = [json.loads(line) for line in rejects.path.read_text().splitlines()]
     assert [one["place"] for one in lines] == ["line 2", "elsewhere"]
     assert "8 more rows" in lines[1]["reason"]
