@@ -79,14 +79,7 @@ async def reembed(
     if await _is_placed(client, change, old["name"]):
         return None
     await client.gallery("PUT", change.new, "", _settings(change, old))
-    copy = Reembedding(
-        client,
-        old["name"],
-        change.new,
-        rejects,
-        on_progress,
-        source,
-    )
+    copy = Reembedding(client, old["name"], change.new, rejects, on_progress, source)
     copy.tally.total = old["count"]
     quiet = await copy.catch_up()
     await _check_strangers(copy, prune=change.prune)
@@ -121,20 +114,20 @@ async def _is_placed(client: Client, change: Change, old: str) -> bool:
     Raises:
         Unfit: the names are not free for this.
     """
-    if change.new == old:
-        raise Unfit(f"{change.new!r} is the old gallery itself: name another for the new one")
     aliases = (await client.call("GET", "/v1/aliases"))["aliases"]
     pointing = {one["alias"]: one["gallery"] for one in aliases}
+    if change.alias is not None and pointing.get(change.alias) == change.new:
+        return True
+    if change.new == old:
+        raise Unfit(f"{change.new!r} is the old gallery itself: name another for the new one")
     for alias, gallery in pointing.items():
-        if gallery == change.new and alias != change.alias:
+        if gallery == change.new:
             raise Unfit(
                 f"{change.new!r} is in use through alias {alias!r}, and what was written to it "
                 "would be lost: name another gallery for the new one"
             )
     if change.alias is None or pointing.get(change.alias) == old:
         return False
-    if pointing.get(change.alias) == change.new:
-        return True
     raise Unfit(
         f"alias {change.alias!r} does not point at {old!r}: point it there first "
         f"(`semblance gallery alias {change.alias} {old}`)"
@@ -236,7 +229,7 @@ def told(report: Report | None, change: Change) -> Iterator[str]:
     )
     if tally.truncated:
         yield f"{tally.truncated} texts were longer than the encoder reads, and were cut"
-    if tally.rejected:
+    if tally.rejected and report.late is None:
         yield f"{new} was not checked, and nothing was switched"
         return
     yield f"the same ids as {old}; {report.found} of {report.looked} found first by their own items"

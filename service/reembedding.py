@@ -219,6 +219,7 @@ class Reembedding:
         gone = self.standing - {row["id"] async for row in self.rows(self.old)}
         self.standing -= gone
         self._rejected -= gone
+        self.tally.rejected = len(self._rejected)
         return sorted(gone)
 
 

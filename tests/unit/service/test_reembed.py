@@ -164,7 +164,8 @@ def test_again_costs_nothing_and_never_undoes_what_was_written_since(tmp_path: P
         await at.run()
         await at.put("live", "e1 newer", "more text")
         stood = at.content("new")
-        assert await at.run() is None
+        for old in ("old", "live"):
+            assert await at.run(Change(old, "new", "other", "live")) is None
         (line,) = told(None, CHANGE)
         assert line == "live points at new already: nothing was done"
         for change in (Change("old", "new", "other"), Change("old", "new", "other", "then")):
@@ -293,6 +294,22 @@ def test_late_writes_are_taken_over_and_newer_ones_stay(tmp_path: Path) -> None:
         assert len(new) == N + 1
 
     play(tmp_path, scene)
+
+
+def test_what_comes_late_and_cannot_be_embedded_is_told(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        async def before(method: str, path: str, _: Any) -> None:
+            if (method, path) == ("PUT", "/v1/aliases/live"):
+                vectors(at, "v1")
+
+        at.client.before = before
+        report = await at.run()
+        assert report is not None
+        assert (report.late, report.tally.rejected) == (1, 1)
+        assert NO_ITEM in at.rejected.read_text()
+        assert list(told(report, CHANGE))[-2].startswith("live points at new")
+
+    play(tmp_path, scene, n=20)
 
 
 def vectors(at: Scene, *ids: str) -> None:
