@@ -1,5 +1,6 @@
 """Imports of vectors made elsewhere, over HTTP, and what a search feels of one."""
 
+import os
 import secrets
 import tempfile
 import threading
@@ -35,11 +36,20 @@ def figures() -> list[Figure]:
         files = written(Path(name), vectors)
         found = []
         for words, path, kind in files:
+            before = processor_seconds(server.process.pid)
             rate = median(imported(http, path, kind) for _ in range(ROUNDS))
-            met = rate >= 20_000
-            what = f"import of vectors, {words}"
-            found.append(Figure(what, f"{rate:.0f}/s", "fsynced", None, ">= 20000/s", met))
+            spent = processor_seconds(server.process.pid) - before
+            service, reader = 1e6 * spent / (ROUNDS * ROWS)
+            what, beside = f"import of vectors, {words}", f"{service:.0f} + {reader:.0f} us a row"
+            found.append(Figure(what, f"{rate:.0f}/s", beside, None, ">= 20000/s", rate >= 20_000))
         return found + searched(http, files[0][1], vectors)
+
+
+def processor_seconds(pid: int) -> np.ndarray:
+    """Read the processor time of a process and of its children that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    own, own_system, theirs, their_system = (int(one) for one in fields[11:15])
+    return np.array([own + own_system, theirs + their_system]) / os.sysconf("SC_CLK_TCK")
 
 
 def written(folder: Path, vectors: np.ndarray) -> list[tuple[str, Path, str]]:

@@ -40,7 +40,7 @@ PLANTED = [
     ("web-at-the-edge", "service.searcher", "from fastapi import HTTPException"),
     ("web-at-the-edge", "service.assembly", "from starlette.types import ASGIApp"),
     ("edge-apart", "service.numbers", "from service.replies import Json"),
-    ("edge-apart", "service.source", "def late(): from service.app import create_app"),
+    ("edge-apart", "service.heap", "def late(): from service.app import create_app"),
     ("reader-apart", "service.imports.repeats", "from index.gallery import Gallery"),
     ("reader-apart", "service.candidates", "from service.embedder import Embedder"),
     ("server-door", "service.edge", "import uvicorn"),

@@ -155,6 +155,32 @@ def test_each_source_becomes_the_same_gallery_here_and_on_a_server(
         assert hit["payload"] == (None if kind == "folder" else {"n": number})
 
 
+def test_an_export_builds_the_same_gallery_elsewhere_and_nothing_is_embedded(
+    server: Server, tmp_path: Path
+) -> None:
+    there = ("--server", server.url)
+    built = ran("build", "films", write_csv(tmp_path), "--model", "minilm", folder=tmp_path)
+    assert built[0] == 0, built
+    code, out, err = ran("export", "films", "copy.parquet", folder=tmp_path)
+    assert (code, out.startswith("copy.parquet: ")) == (0, True), err
+    before = embedded_items(server)
+    words = ("build", "again", "copy.parquet", "--model", "minilm", *there)
+    assert ran(*words, folder=tmp_path)[0] == 0
+    assert embedded_items(server) == before
+    assert ran("export", "again", "back.parquet", *there, folder=tmp_path)[0] == 0
+    ours, theirs = (
+        pyarrow.parquet.read_table(tmp_path / f"{name}.parquet") for name in ("copy", "back")
+    )
+    assert ours.equals(theirs)
+    assert ours.num_rows == len(ROWS)
+    code, _, err = ran("export", "none", "none.parquet", *there, folder=tmp_path)
+    assert (code, "no gallery 'none'" in err) == (1, True)
+    assert sorted(path.name for path in tmp_path.glob("none*")) == []
+    other = ("build", "other", "copy.parquet", "--space", "other", "--dim", 384, *there)
+    code, _, err = ran(*other, folder=tmp_path)
+    assert (code, "and the gallery holds space 'other'" in err) == (1, True)
+
+
 def test_again_costs_nothing_and_what_changed_is_replaced(server: Server, tmp_path: Path) -> None:
     source = write_jsonl(tmp_path)
     words = ("build", "films", source, "--model", "minilm", "--server", server.url)

@@ -16,6 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from index.errors import StoreUnavailable
+from index.gallery import Gallery
+from service.enroller import Enroller
+from service.imports import runner
+from service.problems import RETRY_AFTER_SECONDS
 from tests.builders import until
 from tests.fakes import FakeEncoder, row_of
 from tests.unit.service.test_api import error_of, play
@@ -331,6 +336,66 @@ def test_a_job_fails_with_its_gallery(tmp_path: Path) -> None:
         assert (await calls.imported(content))["state"] == "done", "and the next one runs"
 
     with_calls(tmp_path, scene, TEXTS, encoders=[encoder])
+
+
+def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
+    encoder = FakeEncoder()
+
+    async def scene(calls: Calls) -> None:
+        encoder.gate.clear()
+        texts = [f"{n} words that fill the queue for a while" for n in range(64)]
+        body = {"model": "fake", "input": texts}
+        filling = asyncio.create_task(calls.call("POST", "/v1/embeddings", body))
+        await until(lambda: encoder.inside)
+        number = (await calls.send(lines({"id": "a", "text": "text"})))["job"]
+        async with asyncio.timeout(5):
+            while not ((job := await calls.job(number))["reason"] or "").startswith("overloaded"):
+                await asyncio.sleep(0.01)
+        assert job["state"] == "running"
+        encoder.gate.set()
+        await filling
+        done = await calls.reaches(number, "done")
+        assert (done["enrolled"], done["reason"]) == (1, None)
+
+    with_calls(tmp_path, scene, TEXTS, encoders=[encoder], bulk_queue_seconds_max=0.001)
+
+
+def test_a_disk_that_refuses_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = [StoreUnavailable("the disk is full")] * 3
+    write = Gallery.enrol
+
+    def enrol(gallery: Gallery, exemplars: Any, note: Any = None) -> int:
+        if refusals:
+            raise refusals.pop()
+        return write(gallery, exemplars, note)
+
+    monkeypatch.setattr(Gallery, "enrol", enrol)
+    monkeypatch.setitem(RETRY_AFTER_SECONDS, StoreUnavailable, 0)
+    monkeypatch.setattr(runner, "PATIENCE_SECONDS", 0.01)
+
+    async def scene(calls: Calls) -> None:
+        job = await calls.imported(lines({"id": "a", "vector": packed(VECTORS[0])}))
+        assert (job["state"], job["enrolled"], refusals) == ("done", 1, [])
+
+    with_calls(tmp_path, scene)
+
+
+def test_a_bug_fails_its_job_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def ready(*_: Any) -> Any:
+        raise RuntimeError("a secret")
+
+    async def scene(calls: Calls) -> None:
+        content = lines({"id": "a", "vector": packed(VECTORS[0])})
+        with monkeypatch.context() as broken:
+            broken.setattr(Enroller, "ready", ready)
+            job = await calls.imported(content)
+        assert (job["state"], job["reason"]) == ("failed", "internal: the log has the reason")
+        assert "a secret" in caplog.text
+        assert (await calls.imported(content))["state"] == "done"
+
+    with_calls(tmp_path, scene)
 
 
 SPACED = pa.schema([("id", pa.string()), ("vector", pa.list_(pa.float32()))])
