@@ -22,7 +22,7 @@ from index.vectors import DIM_MAX, Rows
 FRAME_ROWS_MAX = 4096  # in one frame, and so in one write of a restoration
 _HEAD_BYTES_MAX = 64 << 10
 # As many values as a JSON body has by default, by its signs: to parse more takes gigabytes.
-_LINE_VALUES_MAX = 5_000_000
+_FRAME_VALUES_MAX = 5_000_000
 _SEQ_MAX = 2**62  # half of what SQLite counts to
 Types = Mapping[str, tuple[type, ...]]
 _COUNTS = struct.Struct("<II")
@@ -150,6 +150,8 @@ def batches(file: BinaryIO, head: Head) -> Iterator[Batch]:
 def _batch(content: bytes, dim: int) -> Batch:
     count, size = _counts(content, dim)
     text = content[_COUNTS.size : _COUNTS.size + size]
+    if sum(map(text.count, (b",", b":", b"[", b"{"))) > _FRAME_VALUES_MAX:
+        raise SnapshotCorrupt(f"it has more than {_FRAME_VALUES_MAX} values")
     lines = text.split(b"\n", count)
     if len(lines) != count + 1 or lines.pop():
         raise SnapshotCorrupt(f"{count} lines were promised")
@@ -223,8 +225,6 @@ def _calibration(told: dict[str, Any] | None, space: str) -> Calibration | None:
 
 def _object(line: bytes, types: Types) -> dict[str, Any]:
     """Read a JSON object that has exactly these keys, with values of these types."""
-    if sum(map(line.count, (b",", b":", b"[", b"{"))) > _LINE_VALUES_MAX:
-        raise SnapshotCorrupt(f"more than {_LINE_VALUES_MAX} values in one object")
     try:
         told = json.loads(line.decode(), parse_int=_whole, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
