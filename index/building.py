@@ -62,14 +62,16 @@ def work(order: Order) -> Outcome:
     raced_rows = len(rows) if choice.raced else order.raced_rows
     if choice.measured is None:
         return Outcome(choice.why, len(rows), raced_rows)
+    index = choice.measured.index
     return Outcome(
         choice.why,
         len(rows),
         raced_rows,
         choice.measured.name,
-        choice.measured.index.parameter,
+        index.parameter,
+        index.gpu,
         [asdict(rung) for rung in choice.measured.rungs],
-        _written(folder / INDEX_FILE, choice.measured.index.dump()),
+        _written(folder / INDEX_FILE, index.dump()),
         _written(folder / NUMBERS_FILE, page.numbers[: len(page)].astype("<i8").tobytes()),
     )
 

@@ -16,7 +16,7 @@ from index.hits import Mask, Positions, Scores, exact_scores
 from index.vectors import Rows
 from index.view import View
 
-GENUINE_MIN = 20  # for a probability; fewer make a slope of chance
+RIGHT_MIN = 20  # for a probability; fewer make a slope of chance
 STALE_SHARE = 0.2
 _ROUGH_BYTES_MAX = 64 * 2**20
 _SAMPLE_SEED = 0
@@ -26,9 +26,10 @@ _SAMPLE_SEED = 0
 class Calibration:
     """A threshold, and the sample that bounds it.
 
-    `far_upper` is the one-sided 95 % bound on the true false-accept rate; `slope` and `offset`
-    turn a score into a probability, or are None. `seq` and `count` tell the gallery that was
-    measured.
+    `far_upper` is the one-sided 95 % bound on the true false-accept rate; `true_accept_rate` is the
+    share of the queries somebody here is that found that one, above the threshold; `slope` and
+    `offset` turn a score into a probability, or are None. `seq` and `count` tell the gallery that
+    was measured.
     """
 
     space: str
@@ -44,7 +45,7 @@ class Calibration:
     count: int
 
     def probability_of(self, score: float) -> float | None:
-        """Return the probability that a best hit of this score is right, in such a mix."""
+        """Return the probability that a best hit of this score is right, in a mix as measured."""
         if self.slope is None or self.offset is None:
             return None
         logit = self.slope * score + self.offset
@@ -67,10 +68,16 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Best scores among names that are not the query's own (m,), and among those that are (g,)."""
+    """Best scores among names that are not the query's own (m,), and among those that are (g,).
+
+    `right` (r,) and `wrong` (w,) are the scores of best hits that were of the query's own name and
+    those that were not, in the mix of queries that a probability is told for.
+    """
 
     impostors: Scores
     genuine: Scores
+    right: Scores
+    wrong: Scores
 
 
 def gather(
@@ -84,9 +91,11 @@ def gather(
     """Score queries (q, d) against rows (n, d) named by codes (n,).
 
     `own` (q,) is each query's name, -1 for nobody here; leaving that name out makes the query an
-    unknown one. `itself` (q,) is its position among the rows, where it is one of them.
+    unknown one. `itself` (q,) is its position among the rows, where they are some of them: these
+    say nothing of unknown queries, so that each stands for one as well.
     """
-    impostors, genuine = [], []
+    none = np.empty(0, np.float32)
+    others, owns = [none], [none]
     step = max(1, _ROUGH_BYTES_MAX // (4 * max(1, len(rows))))
     for start in range(0, len(queries) if len(rows) else 0, step):
         some = slice(start, start + step)
@@ -96,13 +105,15 @@ def gather(
         if itself is not None:
             rough[np.arange(len(rough)), itself[some]] = -np.inf
         same = codes == own[some, np.newaxis]
-        impostors.append(_best(rows, queries[some], np.where(same, -np.inf, rough)))
-        genuine.append(_best(rows, queries[some], np.where(same, rough, -np.inf)))
-    nothing = np.empty(0, np.float32)
-    return Evidence(
-        np.concatenate([nothing, *impostors]).astype(np.float32),
-        np.concatenate([nothing, *genuine]).astype(np.float32),
-    )
+        others.append(_best(rows, queries[some], np.where(same, -np.inf, rough)))
+        owns.append(_best(rows, queries[some], np.where(same, rough, -np.inf)))
+    other, its_own = np.concatenate(others), np.concatenate(owns)
+    known, rivalled = np.isfinite(its_own), np.isfinite(other)
+    right = known & (its_own >= other)
+    wrong = [other[rivalled & ~right]]
+    if itself is not None:
+        wrong.append(other[rivalled & known])
+    return Evidence(other[rivalled], its_own[known], its_own[right], np.concatenate(wrong))
 
 
 def own_evidence(view: View, exemplars_max: int) -> Evidence:
@@ -131,11 +142,12 @@ def sent_evidence(view: View, queries: Rows, labels: Sequence[str | None] | None
 
 
 def _best(rows: Chunks, queries: Rows, rough: npt.NDArray[np.floating]) -> Scores:
-    """Return the fixed score of each query's best row, for those that have one."""
+    """Return the fixed score of each query's best row (q,), -inf for those that have none."""
     at = rough.argmax(axis=1)
-    there = np.flatnonzero(np.isfinite(rough[np.arange(len(rough)), at]))
-    scores = [exact_scores(rows, at[i : i + 1], queries[i]) for i in there]
-    return np.concatenate([np.empty(0, np.float32), *scores])
+    scores = np.full(len(queries), -np.inf, np.float32)
+    for i in np.flatnonzero(np.isfinite(rough[np.arange(len(rough)), at])):
+        scores[i] = exact_scores(rows, at[i : i + 1], queries[i])[0]
+    return scores
 
 
 def calibrated(
@@ -147,7 +159,7 @@ def calibrated(
     """
     threshold, rank = conformal_threshold(evidence.impostors, false_accept_rate)
     impostors, genuine = len(evidence.impostors), len(evidence.genuine)
-    line = platt(evidence.genuine, evidence.impostors) if genuine >= GENUINE_MIN else None
+    line = platt(evidence.right, evidence.wrong) if len(evidence.right) >= RIGHT_MIN else None
     return Calibration(
         space=space,
         threshold=threshold,
@@ -155,7 +167,7 @@ def calibrated(
         far_upper=upper_bound(rank - 1, impostors),
         impostors=impostors,
         genuine=genuine,
-        true_accept_rate=float(np.mean(evidence.genuine >= threshold)) if genuine else None,
+        true_accept_rate=int(np.sum(evidence.right >= threshold)) / genuine if genuine else None,
         slope=None if line is None else line[0],
         offset=None if line is None else line[1],
         seq=seq,
@@ -191,21 +203,21 @@ def conformal_threshold(impostors: Scores, rate: float) -> tuple[float, int]:
     return float(np.nextafter(edge, np.float32(np.inf))), rank
 
 
-def platt(genuine: Scores, impostors: Scores) -> tuple[float, float] | None:
-    """Fit a rising curve of P(genuine | score), or return None where it does not rise.
+def platt(right: Scores, wrong: Scores) -> tuple[float, float] | None:
+    """Fit a rising curve of P(right | score), or return None where it does not rise.
 
     P = 1 / (1 + exp(-(slope * score + offset))).
     Source: Platt 1999 with its smoothed targets; Newton's method as in Lin, Lin and Weng 2007.
     """
-    scores = np.concatenate([genuine, impostors]).astype(np.float64)
+    scores = np.concatenate([right, wrong]).astype(np.float64)
     targets = np.concatenate(
         [
-            np.full(len(genuine), (len(genuine) + 1.0) / (len(genuine) + 2.0)),
-            np.full(len(impostors), 1.0 / (len(impostors) + 2.0)),
+            np.full(len(right), (len(right) + 1.0) / (len(right) + 2.0)),
+            np.full(len(wrong), 1.0 / (len(wrong) + 2.0)),
         ]
     )
     columns = np.stack([scores, np.ones_like(scores)], axis=1)
-    weights = np.array([0.0, math.log((len(genuine) + 1.0) / (len(impostors) + 1.0))])
+    weights = np.array([0.0, math.log((len(right) + 1.0) / (len(wrong) + 1.0))])
     loss = _loss(columns @ weights, targets)
     for _ in range(100):
         logits = columns @ weights

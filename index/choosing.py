@@ -98,7 +98,10 @@ class _Race:
         refused = _refused(plan, len(self.rows), self.bytes_max, unasked=self.unasked)
         if plan is None or refused:
             return refused or ""
-        built = FaissIndex.build(self.rows, plan)
+        try:
+            built = FaissIndex.build(self.rows, plan)
+        except MemoryError as error:
+            return f"does not fit: {error}"
         least = self._milliseconds(built, (WANTS[0] + 1) * FACTORS[0], plan.efforts[0])
         if least >= faster_than:
             return f"takes {least:.2f} ms at the least"
@@ -139,7 +142,7 @@ class _Race:
 def _refused(plan: Plan | None, rows: int, bytes_max: float, *, unasked: bool) -> str | None:
     """Say why an index is not even built."""
     if plan is None:
-        return "cannot be built over these"
+        return "cannot be built over these rows, or here"
     if plan.bytes_per_row * rows > bytes_max:
         return f"would take {plan.bytes_per_row * rows / 1e6:.0f} MB of {bytes_max / 1e6:.0f}"
     if unasked and plan.auto_rows_max is not None and rows > plan.auto_rows_max:

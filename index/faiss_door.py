@@ -1,7 +1,9 @@
 """The only door to FAISS."""
 
 import os
+from contextlib import nullcontext
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import faiss
@@ -14,6 +16,7 @@ from index.plan import Parameter, Plan
 from index.vectors import Rows
 
 _QUERIES_FOR_ALL_CORES = 4
+_GPU_DEPTH_MAX = 2048  # of FAISS
 _ROUNDS = 10  # of k-means: 4096 cells over a million rows are trained in 30 s on two cores
 
 
@@ -36,10 +39,8 @@ def inner_products(queries: Rows, rows: Rows) -> Scores:
 
     By this thread alone, at the speed of memory: one query takes half of what BLAS takes.
     """
-    queries, products = (
-        np.ascontiguousarray(queries),
-        np.empty((len(queries), len(rows)), np.float32),
-    )
+    queries = np.ascontiguousarray(queries)
+    products = np.empty((len(queries), len(rows)), np.float32)
     for query, out in zip(queries, products, strict=True):
         swigfaiss.fvec_inner_products_ny(
             swig_ptr(out), swig_ptr(query), swig_ptr(rows), rows.shape[1], len(rows)
@@ -72,51 +73,85 @@ def nearest(queries: Rows, rows: Rows, k: int, allowed: Mask | None) -> tuple[Sc
     return scores, positions
 
 
+def gpus() -> int:
+    """Count the GPUs that this FAISS can use; the CPU's package sees none."""
+    return int(faiss.get_num_gpus())
+
+
+@cache
+def _resources() -> Any:
+    return faiss.StandardGpuResources()
+
+
 class FaissIndex:
     """A built index of FAISS; nobody changes it, so that many threads may search."""
 
-    def __init__(self, index: Any, parameter: Parameter | None) -> None:
-        self._index, self.parameter = index, parameter
+    def __init__(self, index: Any, parameter: Parameter | None, *, gpu: bool) -> None:
+        self.parameter, self.gpu = parameter, gpu
+        # A GPU's index is searched by one thread at a time.
+        self._turn = Lock() if gpu else nullcontext()
+        self._index = faiss.index_cpu_to_gpu(_resources(), 0, index) if gpu else index
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
     @classmethod
     def build(cls, rows: Chunks, plan: Plan, seed: int = 0) -> "FaissIndex":
-        """Train on a sample and add all rows (n, d); takes long, and every core."""
+        """Train on a sample and add all rows (n, d); takes long, and every core.
+
+        Raises:
+            MemoryError: they do not fit.
+        """
         faiss.omp_set_num_threads(cores())
         index = faiss.index_factory(rows.dim, plan.factory, faiss.METRIC_INNER_PRODUCT)
-        chance = np.random.default_rng(seed)
-        n = min(len(rows), plan.sample)
         if hasattr(index, "cp"):  # its cells; the default of 25 rounds takes minutes
             index.cp.niter = _ROUNDS
-        index.train(rows.take(np.sort(chance.choice(len(rows), n, replace=False))))
-        for _, part in rows.slices():
-            index.add(np.ascontiguousarray(part))
-        return cls(index, plan.parameter)
+        chance = np.random.default_rng(seed)
+        n = min(len(rows), plan.sample)
+        try:
+            built = cls(index, plan.parameter, gpu=plan.gpu)
+            built._index.train(rows.take(np.sort(chance.choice(len(rows), n, replace=False))))
+            for _, part in rows.slices():
+                built._index.add(np.ascontiguousarray(part))
+        except RuntimeError as error:
+            if not plan.gpu:
+                raise
+            raise MemoryError(str(error)) from error  # its only failure that is no bug
+        return built
 
     @classmethod
-    def load(cls, written: bytes, parameter: Parameter | None) -> "FaissIndex":
+    def load(
+        cls, written: bytes, parameter: Parameter | None, *, gpu: bool = False
+    ) -> "FaissIndex":
         """Read an index that `dump` wrote here: never one that somebody sent.
 
         Raises:
-            ValueError: this FAISS cannot read it.
+            ValueError: this FAISS, or this machine, cannot take it.
         """
+        if gpu and not gpus():
+            raise ValueError("it is for a GPU, and there is none")
         try:
-            return cls(faiss.deserialize_index(np.frombuffer(written, np.uint8)), parameter)
+            index = faiss.deserialize_index(np.frombuffer(written, np.uint8))
+            return cls(index, parameter, gpu=gpu)
         except RuntimeError as error:
             raise ValueError(f"FAISS cannot read it: {error}") from error
 
     def dump(self) -> memoryview:
         """Write the index out."""
-        return memoryview(faiss.serialize_index(self._index))
+        index = faiss.index_gpu_to_cpu(self._index) if self.gpu else self._index
+        return memoryview(faiss.serialize_index(index))
 
     def search(self, queries: Rows, depth: int, effort: int) -> Positions:
-        """Return candidates (q, depth) of each query (q, d), -1 where there are fewer."""
+        """Return candidates (q, depth) of each query (q, d), -1 where there are fewer.
+
+        A GPU gives 2048 at most.
+        """
+        depth = min(depth, len(self), _GPU_DEPTH_MAX if self.gpu else depth)
         _set_threads(len(queries))
-        found: Positions = self._index.search(
-            np.ascontiguousarray(queries), min(depth, len(self)), params=self._asked(effort)
-        )[1]
+        with self._turn:
+            found: Positions = self._index.search(
+                np.ascontiguousarray(queries), depth, params=self._asked(effort)
+            )[1]
         return found
 
     def _asked(self, effort: int) -> Any:

@@ -24,6 +24,7 @@ class Outcome:
     raced_rows: int
     backend: str | None = None
     parameter: Parameter | None = None
+    gpu: bool = False
     rungs: Sequence[Mapping[str, Any]] = ()
     index_hash: str = ""
     numbers_hash: str = ""
@@ -44,7 +45,7 @@ class Outcome:
             ValueError: it is of another number of rows.
         """
         assert self.backend is not None
-        index = FaissIndex.load(written, self.parameter)
+        index = FaissIndex.load(written, self.parameter, gpu=self.gpu)
         if len(index) != self.rows:
             raise ValueError(f"the index holds {len(index)} rows of {self.rows}")
         return Measured(self.backend, index, [Rung(**one) for one in self.rungs])

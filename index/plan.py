@@ -12,10 +12,11 @@ class Plan:
 
     Args:
         factory: FAISS's word for it.
-        bytes_per_row: what one row takes in memory, about.
+        bytes_per_row: what one row takes in the machine's memory, about.
         parameter: what is raised for more recall, to one of the `efforts`.
         sample: rows it is trained on, at most; the more, the later its turn.
         auto_rows_max: of more rows it is built only where it was asked for by name.
+        gpu: lies in the memory of the first GPU, and is searched there.
     """
 
     factory: str
@@ -24,3 +25,4 @@ class Plan:
     efforts: tuple[int, ...] = (0,)
     sample: int = 65_536
     auto_rows_max: int | None = None
+    gpu: bool = False

@@ -60,14 +60,15 @@ def embedded(rows: int) -> np.ndarray:
             for start in track(range(done, len(texts), _STEP), "embedding texts"):
                 some = texts[start : start + _STEP]
                 file.seek(4 * dim * start)
-                file.write(_embedded(encoder, some).tobytes())
+                file.write(embedded_texts(encoder, some).tobytes())
                 file.flush()
                 mark.write_text(str(start + len(some)))
         rows = len(texts)
     return np.fromfile(path, "<f4", rows * dim).reshape(-1, dim)
 
 
-def _embedded(encoder: OnnxEncoder, texts: list[str]) -> np.ndarray:
+def embedded_texts(encoder: OnnxEncoder, texts: list[str]) -> np.ndarray:
+    """Return the rows (n, d) of texts, embedded in batches of similar length."""
     features = [encoder.decode(Item("text", text)) for text in texts]
     order = sorted(range(len(texts)), key=lambda at: features[at].cost)
     made = np.empty((len(texts), encoder.manifest.dim), np.float32)

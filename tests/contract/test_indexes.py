@@ -9,6 +9,7 @@ import pytest
 from index.backend import backend_names, open_backend
 from index.choosing import choose
 from index.chunks import Chunks
+from index.faiss_door import FaissIndex
 from index.hits import exact_scores
 from index.indexed import Indexed
 from index.measured import Measured, Rung
@@ -36,7 +37,9 @@ def rows() -> Chunks:
 @pytest.fixture(scope="module", params=backend_names())
 def indexed(request, rows) -> Indexed:
     if open_backend(request.param).plan(N, DIM) is None:
-        pytest.skip(f"{request.param} cannot be built over {N} x {DIM}")
+        gpu = request.param.startswith("gpu_")
+        why = "there is no GPU, or FAISS is the CPU's" if gpu else f"not over {N} x {DIM}"
+        pytest.skip(f"{request.param}: {why}")
     choice = choose(rows, request.param, 0.95, np.inf)
     assert choice.measured is not None, choice.why
     assert choice.measured.name == request.param
@@ -93,7 +96,7 @@ def test_an_index_is_read_back_as_it_was_written(rows, indexed):
     assert isinstance(built, Measured)
     again = Measured(
         built.name,
-        type(built.index).load(bytes(built.index.dump()), built.index.parameter),
+        FaissIndex.load(bytes(built.index.dump()), built.index.parameter, gpu=built.index.gpu),
         [Rung(**json.loads(json.dumps(asdict(one)))) for one in built.rungs],
     )
     queries = clustered(20, seed=12)

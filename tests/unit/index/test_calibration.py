@@ -88,7 +88,7 @@ def test_the_binomial_sum_is_the_sum():
 
 def test_evidence_is_the_best_of_others_and_the_best_of_ones_own(unit):
     rows = unit(60)
-    codes = (np.arange(60) % 7).astype(np.int32)
+    codes = (np.arange(60) % 2).astype(np.int32)
     alive = np.arange(60) % 11 != 0
     itself = np.flatnonzero(alive)[::2]
     found = gather(Chunks.of(rows), codes, rows[itself], codes[itself], itself, alive)
@@ -108,6 +108,11 @@ def test_evidence_is_the_best_of_others_and_the_best_of_ones_own(unit):
         genuine.append(max(same))
     np.testing.assert_allclose(found.impostors, impostors, atol=1e-7)
     np.testing.assert_allclose(found.genuine, genuine, atol=1e-7)
+    right = [own for own, other in zip(genuine, impostors, strict=True) if own >= other]
+    wrong = [other for own, other in zip(genuine, impostors, strict=True) if own < other]
+    assert min(len(right), len(wrong)) > 3  # so that the test tells the two apart
+    np.testing.assert_allclose(found.right, right, atol=1e-7)
+    np.testing.assert_allclose(found.wrong, [*wrong, *impostors], atol=1e-7)
 
 
 def test_a_query_that_is_nobodys_has_no_genuine_score(unit):
@@ -116,13 +121,29 @@ def test_a_query_that_is_nobodys_has_no_genuine_score(unit):
     own = np.array([-1, 3, -1], np.int32)
     found = gather(Chunks.of(rows), codes, unit(3, seed=1), own)
     assert (len(found.impostors), len(found.genuine)) == (3, 1)
+    assert len(found.right) + len(found.wrong) == 3  # as sent, each once
     empty = gather(Chunks.of(rows[:0]), codes[:0], unit(3, seed=1), own)
     assert (len(empty.impostors), len(empty.genuine)) == (0, 0)
 
 
+def evidence_of(impostors, genuine) -> Evidence:
+    """Every genuine score is that of the best hit."""
+    return Evidence(impostors, genuine, genuine, impostors)
+
+
+def test_accepted_is_what_was_found_as_the_best_and_lies_above_the_threshold():
+    impostors = np.linspace(0, 0.5, 99, dtype=np.float32)
+    genuine = np.array([0.9, 0.8, 0.3, 0.7], np.float32)
+    right = genuine[:3]  # another outranked the last
+    found = calibrated(
+        Evidence(impostors, genuine, right, impostors), 0.05, space="s", seq=3, count=9
+    )
+    assert found.true_accept_rate == 0.5
+
+
 def test_the_report_tells_what_the_sample_shows():
     impostors = np.linspace(0, 0.5, 99, dtype=np.float32)
-    found = calibrated(Evidence(impostors, GENUINE), 0.05, space="s", seq=3, count=9)
+    found = calibrated(evidence_of(impostors, GENUINE), 0.05, space="s", seq=3, count=9)
     assert 0.5 > found.threshold > impostors[-5]
     assert (impostors >= found.threshold).sum() == 4  # one less than floor(0.05 * 100)
     assert found.far_upper == pytest.approx(upper_bound(4, 99))
@@ -132,12 +153,12 @@ def test_the_report_tells_what_the_sample_shows():
 
 
 def test_without_genuine_scores_no_true_accept_rate_is_claimed():
-    evidence = Evidence(np.linspace(0, 0.5, 99, dtype=np.float32), GENUINE[:0])
+    evidence = evidence_of(np.linspace(0, 0.5, 99, dtype=np.float32), GENUINE[:0])
     assert calibrated(evidence, 0.05, space="s", seq=3, count=9).true_accept_rate is None
 
 
 def test_staleness_is_a_change_of_more_than_a_fifth():
-    evidence = Evidence(np.linspace(0, 0.5, 99, dtype=np.float32), GENUINE)
+    evidence = evidence_of(np.linspace(0, 0.5, 99, dtype=np.float32), GENUINE)
     found = calibrated(evidence, 0.05, space="s", seq=3, count=100)
     assert [found.stale(n) for n in (80, 100, 120)] == [False] * 3
     assert [found.stale(n) for n in (79, 121, 0)] == [True] * 3
