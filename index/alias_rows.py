@@ -46,6 +46,12 @@ def forget(connection: Connection, gallery: int) -> None:
     connection.execute("UPDATE aliases SET previous = NULL WHERE previous = ?", (gallery,))
 
 
+def move(connection: Connection, old: int, new: int) -> None:
+    """Let what points at a gallery, or remembers it, mean another that takes its place."""
+    connection.execute("UPDATE aliases SET gallery = ? WHERE gallery = ?", (new, old))
+    connection.execute("UPDATE aliases SET previous = ? WHERE previous = ?", (new, old))
+
+
 def pointing_at(connection: Connection, gallery: int) -> list[str]:
     """Return the aliases that point at a gallery, by name."""
     found = connection.execute(
@@ -57,6 +63,12 @@ def pointing_at(connection: Connection, gallery: int) -> list[str]:
 def count(connection: Connection) -> int:
     """Count the aliases."""
     number: int = connection.execute("SELECT count(*) FROM aliases").get
+    return number
+
+
+def galleries(connection: Connection) -> int:
+    """Count the galleries."""
+    number: int = connection.execute("SELECT count(*) FROM galleries").get
     return number
 
 

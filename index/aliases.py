@@ -143,6 +143,18 @@ class Aliases:
             for k, v in self._standing.items()
         }
 
+    def replaced(self, old: Gallery, new: Gallery) -> None:
+        """Let a gallery take another's place; called by the writer, as a publication."""
+
+        self._standing = {
+            k: replace(
+                v,
+                gallery=new if v.gallery is old else v.gallery,
+                previous=new if v.previous is old else v.previous,
+            )
+            for k, v in self._standing.items()
+        }
+
     def _check_room(self, connection: Connection, alias: str) -> None:
         if alias_rows.number_of(connection, alias) is not None:
             raise GalleryExists(
@@ -174,15 +186,20 @@ def unknown(alias: str) -> GalleryUnknown:
     return GalleryUnknown(f"no alias {alias!r}: point it at a gallery, or list those there are")
 
 
-def check_unnamed(connection: Connection, name: str) -> None:
-    """Refuse to create a gallery under the name of an alias.
+def check_free(connection: Connection, name: str, galleries_max: int) -> None:
+    """Refuse one gallery more under the name of an alias, or where there are as many as may be.
 
-    Raises: GalleryPointedAt.
+    Raises: GalleryPointedAt, GalleryFull.
     """
     if alias_rows.find(connection, name) is not None:
         raise GalleryPointedAt(
             f"{name!r} is the name of an alias: use another name for the gallery, or delete the "
             "alias first"
+        )
+    if alias_rows.galleries(connection) >= galleries_max:
+        raise GalleryFull(
+            f"{galleries_max} galleries stand, more are not allowed: delete one, or raise "
+            "galleries_max"
         )
 
 

@@ -59,8 +59,8 @@ CREATE TABLE contents (
 """
 
 # What each version added to the one before; a new file gets them all.
-# `doomed` are galleries that were deleted, whose rows are still being removed; `generations` are
-# built indexes, `outcome` is JSON.
+# `doomed` are galleries that were deleted, whose rows are still being removed; `staged` are being
+# restored, and shown to nobody yet; `generations` are built indexes, `outcome` is JSON.
 _ADDED = {
     2: """
 CREATE TABLE doomed (gallery INTEGER PRIMARY KEY) STRICT;
@@ -77,6 +77,7 @@ CREATE TABLE generations (
     folder TEXT NOT NULL,
     outcome TEXT NOT NULL
 ) STRICT;
+CREATE TABLE staged (gallery INTEGER PRIMARY KEY) STRICT;
 """,
 }
 

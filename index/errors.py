@@ -57,6 +57,14 @@ class GalleryFull(GalleryError):
     """A bound on rows or on galleries is reached."""
 
 
+class SnapshotCorrupt(GalleryError):
+    """What should be restored is no snapshot, or a damaged one."""
+
+
+class SnapshotTooLarge(GalleryError):
+    """A snapshot of the gallery would be larger than allowed."""
+
+
 class FolderLocked(GalleryError):
     """Another process holds the data folder."""
 

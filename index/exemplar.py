@@ -79,7 +79,7 @@ def entries(exemplars: Sequence[Exemplar], rows: Rows) -> list[Entry]:
         size = len(payload.encode()) if payload else 0
         if size > PAYLOAD_BYTES_MAX:
             raise RowsInvalid(f"{where}.payload has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
-        item = _json(one.item, f"{where}.item")
+        item = payload_json(one.item, f"{where}.item")
         written.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes()))
     return written
 
@@ -123,7 +123,7 @@ def is_name(name: object) -> bool:
 
 
 def payload_json(payload: Mapping[str, Any] | None, where: str) -> str | None:
-    """Write a payload as JSON.
+    """Write a payload, or an item, as JSON.
 
     Raises: RowsInvalid, for what is not JSON or nested too deep.
     """

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index import store
-from index.aliases import Aliases, check_unnamed, let_go
+from index.aliases import Aliases, check_free, let_go
 from index.backend import AUTO, check_index
 from index.builds import Builds
 from index.database import Connection, Database
 from index.errors import (
     GalleryExists,
-    GalleryFull,
     GalleryPointedAt,
     GalleryUnknown,
     RowsInvalid,
@@ -23,9 +22,10 @@ from index.gallery import Gallery, GalleryState
 from index.generations import Generations
 from index.names import check_name
 from index.removals import Removals
+from index.snapshots import Snapshots
+from index.vectors import DIM_MAX
 from index.writer import Writer
 
-DIM_MAX = 8192
 _LOADERS = 2  # threads that read vectors at start: more wait for each other
 
 
@@ -51,6 +51,15 @@ class Galleries:
         self._writer = Writer(database)
         self._galleries: dict[str, Gallery] = {}
         self.aliases = Aliases(self._writer, lambda: list(self._galleries.values()), galleries_max)
+        self.snapshots = Snapshots(
+            database,
+            self._writer,
+            self._gallery,
+            self._show,
+            self._remove_doomed,
+            rows_max=rows_max,
+            galleries_max=galleries_max,
+        )
 
     @classmethod
     def open(
@@ -121,12 +130,7 @@ class Galleries:
             if name in standing:
                 _agree(standing[name], wanted)
                 return standing[name], False
-            check_unnamed(connection, name)
-            if len(standing) >= self._galleries_max:
-                raise GalleryFull(
-                    f"{self._galleries_max} galleries stand, more are not allowed: "
-                    "delete one, or raise galleries_max"
-                )
+            check_free(connection, name, self._galleries_max)
             return replace(wanted, gallery=store.add_gallery(connection, wanted)), True
 
         made: list[Gallery] = []  # read off `_galleries` later, it could be deleted by then
@@ -205,8 +209,7 @@ class Galleries:
             gallery.drop()
 
         self._writer.write(work, publish)
-        if self._removals is not None:
-            self._removals.wake()
+        self._remove_doomed()
 
     def check(self) -> None:
         """Pass while writes are taken; for readiness.
@@ -229,6 +232,20 @@ class Galleries:
         bounds = self._rows_max, self._filter_depth_max, self._index_rows_min
         return Gallery(row, self._database, self._writer, *bounds)
 
+    def _show(self, gallery: Gallery) -> None:
+        """Show a restored gallery; called by the writer, as a publication.
+
+        One that stood in its place is not dropped: calls that found it look at what it was.
+        """
+        old = self._galleries.get(gallery.name)
+        self._galleries = {**self._galleries, gallery.name: gallery}
+        if old is not None:
+            self.aliases.replaced(old, gallery)
+
+    def _remove_doomed(self) -> None:
+        if self._removals is not None:
+            self._removals.wake()
+
     def _load(self) -> None:
         generations = Generations(self._database.path.parent)
         with ExitStack() as lent:
@@ -244,6 +261,7 @@ class Galleries:
                 self._galleries[row.name] = gallery
             self.aliases.load(connection, self._database)
             generations.sweep(connection)
+        self.snapshots.sweep()
         self._removals = Removals(self._writer)
         self._builds = Builds(
             self._database,

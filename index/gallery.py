@@ -145,7 +145,7 @@ class Gallery:
         def work(connection: Connection) -> tuple[int, list[int], list[int]]:
             replaced, _ = store.remove_ids(connection, self.number, [e.id for e in written])
             seq = self._count(connection, len(written) - len(replaced))
-            return seq, replaced, store.add(connection, self.number, seq, written)
+            return seq, replaced, store.add(connection, self.number, [seq] * len(written), written)
 
         def publish(answer: tuple[int, list[int], list[int]]) -> None:
             seq, replaced, added = answer

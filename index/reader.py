@@ -9,6 +9,7 @@ from index import store
 from index.database import Connection, Database
 from index.errors import StoreUnavailable
 from index.hits import Hit, Mask
+from index.masks import Masks
 from index.published import PUBLICATION_SECONDS_MAX, Published
 from index.vectors import Rows
 from index.view import View
@@ -26,6 +27,7 @@ class Reader:
     ) -> None:
         self._name, self._number = row.name, row.gallery
         self._database, self._published, self._watch = database, published, watch
+        self._masks = Masks()
 
     @contextmanager
     def reading(self) -> Iterator[tuple[View, Connection]]:
@@ -92,7 +94,11 @@ class Reader:
     ) -> Mask | None:
         if condition is None:
             return None
-        return view.mask_of(store.rows_where(connection, self._number, condition))
+        return self._masks.get(
+            view,
+            condition,
+            lambda: view.mask_of(store.rows_where(connection, self._number, condition)),
+        )
 
 
 def _with_payloads(connection: Connection, found: list[list[Hit]]) -> list[list[Hit]] | None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,13 +36,34 @@ class GalleryRow:
     calibration: str | None
 
 
+class WholeRow(NamedTuple):
+    """An exemplar as the store has it: `payload` and `item` are JSON, `vector` is float32."""
+
+    id: str
+    label: str | None
+    payload: str | None
+    item: str | None
+    digest: bytes
+    seq: int
+    vector: bytes
+
+
+_GALLERY = "gallery, name, model, space, dim, backend, recall_target, seq, created_at, calibration"
+
+
 def galleries(connection: Connection) -> list[GalleryRow]:
     """Return every gallery."""
-    found = connection.execute(
-        "SELECT gallery, name, model, space, dim, backend, recall_target, seq, created_at,"
-        " calibration FROM galleries ORDER BY name"
-    )
+    found = connection.execute(f"SELECT {_GALLERY} FROM galleries ORDER BY name")  # noqa: S608 - ours
     return [GalleryRow(*values) for values in found]
+
+
+def gallery_row(connection: Connection, gallery: int) -> tuple[GalleryRow, int] | None:
+    """Return a gallery and the number of its exemplars, or None where it is gone."""
+    found = connection.execute(
+        f"SELECT {_GALLERY}, count FROM galleries WHERE gallery = ?",  # noqa: S608 - as above
+        (gallery,),
+    )
+    return next(((GalleryRow(*values), count) for *values, count in found), None)
 
 
 def add_gallery(connection: Connection, row: GalleryRow) -> int:
@@ -98,8 +119,10 @@ def set_calibration(connection: Connection, gallery: int, calibration: str) -> N
     )
 
 
-def add(connection: Connection, gallery: int, seq: int, entries: Sequence[Entry]) -> list[int]:
-    """Insert exemplars and return their new rows, in order."""
+def add(
+    connection: Connection, gallery: int, seqs: Sequence[int], entries: Sequence[Entry]
+) -> list[int]:
+    """Insert exemplars, each with the seq that wrote it, and return their new rows, in order."""
     # Rows are counted here: RETURNING costs four times the insertion. The greatest row ever used
     # is in sqlite_sequence, so that none comes back after a removal.
     last: int = (
@@ -111,7 +134,7 @@ def add(connection: Connection, gallery: int, seq: int, entries: Sequence[Entry]
         " VALUES (?, ?, ?, ?, ?, ?, jsonb(?))",
         [
             (row, gallery, e.id, e.label, e.digest, seq, e.payload)
-            for row, e in zip(rows, entries, strict=True)
+            for row, seq, e in zip(rows, seqs, entries, strict=True)
         ],
     )
     connection.executemany(
@@ -215,6 +238,16 @@ def _loaded(text: str | None) -> dict[str, Any] | None:
 
 def _row(vector: bytes) -> Rows:
     return np.frombuffer(vector, dtype="<f4").astype(np.float32)
+
+
+def whole_rows(connection: Connection, gallery: int) -> Iterator[WholeRow]:
+    """Read every exemplar of a gallery with all that there is of it, in row order."""
+    found = connection.execute(
+        "SELECT id, label, json(payload), item, digest, seq, vector"
+        " FROM exemplars JOIN contents USING (row) WHERE gallery = ? ORDER BY row",
+        (gallery,),
+    )
+    return (WholeRow(*values) for values in found)
 
 
 def names(connection: Connection, gallery: int) -> list[tuple[int, str, str | None]]:

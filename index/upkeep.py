@@ -54,6 +54,12 @@ class Upkeep:
         return 0 if view.indexed is None else view.n - view.indexed.upto
 
     @property
+    def unindexed(self) -> int:
+        """The rows that are looked at one by one, all of them where there is no index."""
+        view = self._published.seen()
+        return view.n if view.indexed is None else view.n - view.indexed.upto
+
+    @property
     def recall(self) -> float:
         """The share of the true best that is found: of late, or as measured when it was built."""
         indexed = self._published.seen().indexed

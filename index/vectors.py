@@ -7,6 +7,8 @@ from index.errors import RowsInvalid
 
 Rows = npt.NDArray[np.float32]
 
+DIM_MAX = 8192
+
 # A row this close to unit length is left as it is: a second pass changes nothing.
 UNIT_TOLERANCE = 1e-6
 

@@ -1,14 +1,20 @@
-"""The bodies of requests: read whole, bounded in bytes, in time, and all of them together."""
+"""The bodies of requests: read whole, bounded in bytes, in time, and all of them together.
+
+Those that may be larger than memory are handed on piece by piece instead.
+"""
 
 import asyncio
+import re
 
 from starlette.datastructures import Headers
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from service.errors import BodyTooLarge, BodyTooSlow, Overloaded
 from service.metrics import Metrics
 from service.settings import Settings
 
+# Calls whose routes read the body as it comes, and bound its bytes themselves.
+STREAMED = re.compile(r"/v1/galleries/[^/]+/restore")
 RETRY_AFTER_SECONDS = 1.0  # bodies come and go with their requests
 
 
@@ -80,6 +86,19 @@ class Body:
                 f"{self.size} bytes did: send less in one call, or faster"
             ) from None
 
+    async def handed_on(
+        self, path: str, headers: Headers, receive: Receive
+    ) -> tuple[Receive, Receive]:
+        """Return what gives the application its body, and what tells what comes behind the body.
+
+        Raises:
+            BodyTooLarge, BodyTooSlow, Overloaded, ClientGone: as `read` does, where it is read.
+        """
+        if STREAMED.fullmatch(path):
+            coming = Coming(self, receive, self._settings.idle_seconds_max)
+            return coming, coming.after
+        return replay(await self.read(headers, receive), receive), receive
+
     def let_go(self) -> None:
         """Give the bytes back; at a second call there are none."""
         if self._held:
@@ -109,3 +128,56 @@ class Body:
                 f"the body has more than {most} bytes; send less in one call "
                 "or raise SEMBLANCE_BODY_BYTES_MAX"
             )
+
+
+class Coming:
+    """A body as it comes: counted and not kept, each part of it waited for a bounded time.
+
+    It is called as the application receives; `after` is what there is to receive behind the body.
+    """
+
+    def __init__(self, body: Body, receive: Receive, seconds_max: float) -> None:
+        self._body, self._receive, self._seconds_max = body, receive, seconds_max
+        self._whole = asyncio.Event()
+
+    async def __call__(self) -> Message:
+        """Receive a part.
+
+        Raises:
+            BodyTooSlow: it did not come in time.
+            ClientGone: the caller broke off.
+        """
+        if self._whole.is_set():
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), self._seconds_max)
+        except TimeoutError:
+            raise BodyTooSlow(
+                f"nothing of the body came for {self._seconds_max:g} s "
+                f"(SEMBLANCE_IDLE_SECONDS_MAX); {self._body.size} bytes did before: send it again"
+            ) from None
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        self._body.size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            self._whole.set()
+        return message
+
+    async def after(self) -> Message:
+        """Receive what comes behind the body, once that is here."""
+        await self._whole.wait()
+        return await self._receive()
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Give the application a body that has been read already, then what comes after it."""
+    given = False
+
+    async def receiving() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receiving

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import httpx
@@ -46,26 +46,65 @@ class Client:
         try:
             response = await self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
-            raise CallFailed(f"no answer from {at}: {error!r}", status=0, code="") from error
+            raise self._unanswered(error) from error
         except (ValueError, RecursionError) as error:  # NaN, bytes that are no UTF-8, too deep
             raise CallFailed(f"this cannot be sent to {at}: {error}", status=0, code="") from error
+        return self._answer(response)
+
+    async def download(self, path: str, file: BinaryIO) -> None:
+        """Make a call whose answer goes to a file as it comes.
+
+        Raises:
+            CallFailed: refused, or broken off.
+            OSError: the file takes no more.
+        """
+        try:
+            async with self._http.stream("POST", path) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise refusal(response)
+                async for part in response.aiter_bytes():
+                    file.write(part)
+        except httpx.HTTPError as error:
+            raise self._unanswered(error) from error
+
+    async def upload(self, path: str, parts: AsyncIterator[bytes]) -> Any:
+        """Make a call whose body goes out as it is read.
+
+        Raises:
+            CallFailed: refused, or no answer.
+        """
+        try:
+            response = await self._http.post(path, content=parts)
+        except httpx.HTTPError as error:
+            raise self._unanswered(error) from error
+        return self._answer(response)
+
+    def _unanswered(self, error: httpx.HTTPError) -> CallFailed:
+        return CallFailed(f"no answer from {self._http.base_url}: {error!r}", status=0, code="")
+
+    def _answer(self, response: httpx.Response) -> Any:
         if not response.is_success:
             raise refusal(response)
         try:
             return response.json()
         except ValueError:
-            message = f"{at} answers, and not as Semblance does; see the address"
+            message = f"{self._http.base_url} answers, and not as Semblance does; see the address"
             raise CallFailed(message, status=response.status_code, code="") from None
 
     async def gallery(self, method: str, name: str, rest: str = "", body: object = None) -> Any:
         """Make a call about one gallery."""
-        quoted = quote(name, safe="", errors="surrogatepass")
-        return await self.call(method, f"/v1/galleries/{quoted}{rest}", body)
+        return await self.call(method, gallery_path(name) + rest, body)
 
     async def alias(self, method: str, name: str, body: object = None) -> Any:
         """Make a call about one alias."""
         quoted = quote(name, safe="", errors="surrogatepass")
         return await self.call(method, f"/v1/aliases/{quoted}", body)
+
+
+def gallery_path(name: str) -> str:
+    """Return the path of a gallery."""
+    return f"/v1/galleries/{quote(name, safe='', errors='surrogatepass')}"
 
 
 def refusal(response: httpx.Response) -> CallFailed:
@@ -103,12 +142,13 @@ async def open_client(
     # Imported here: a client of a running server needs no encoder, no index, no web framework.
     from service.app import create_app  # noqa: PLC0415
     from service.assembly import assemble  # noqa: PLC0415
+    from service.in_process import InProcess  # noqa: PLC0415
 
     # One caller, and no event loop of its own: neither keys nor a cache to share would serve it.
     alone = {"keys_file": None, "redis_url": None}
     parts = assemble(settings.model_copy(update=alone))
     try:
-        transport = httpx.ASGITransport(create_app(parts))
+        transport = InProcess(create_app(parts))
         async with httpx.AsyncClient(transport=transport, base_url="http://local") as http:
             yield Client(http)
     finally:

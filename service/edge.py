@@ -78,11 +78,9 @@ class Edge:
         try:
             leave = await self._gate.enter(scope["path"], headers.get("authorization", ""), asking)
             asking.deadline = started + patience_seconds(headers, self._request_seconds_max)
-            whole = await body.read(headers, receive)
+            coming, after = await body.handed_on(scope["path"], headers, receive)
             left = asking.deadline - monotonic()
-            await unless_gone(
-                self._app(scope, replay(whole, receive), sending), receive, seconds=left
-            )
+            await unless_gone(self._app(scope, coming, sending), after, seconds=left)
         except ClientGone:
             status = status or CLIENT_GONE
         except asyncio.CancelledError:  # the time that open requests get at a stop is over
@@ -118,20 +116,6 @@ class Edge:
         log.info("request", extra={"fields": told.fields()})
         if self._traces is not None:
             self._traces.record(told, headers)
-
-
-def replay(body: bytes, receive: Receive) -> Receive:
-    """Give the application a body that has been read already, then what comes after it."""
-    given = False
-
-    async def receiving() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receiving
 
 
 def clean_id(given: str | None) -> str:

@@ -7,10 +7,9 @@ import anyio
 from starlette.datastructures import Headers
 from starlette.types import Receive
 
+from service.asking import DEADLINE, late
 from service.bodies import ClientGone
-from service.errors import DeadlineExceeded, RequestInvalid
-
-DEADLINE = "x-deadline-ms"
+from service.errors import RequestInvalid
 
 
 def patience_seconds(headers: Headers, seconds_max: float) -> float:
@@ -61,7 +60,4 @@ async def unless_gone(work: Awaitable[None], receive: Receive, *, seconds: float
     if scope.cancelled_caught:
         if gone:
             raise ClientGone
-        raise DeadlineExceeded(
-            "the request's deadline passed before its answer was ready: wait longer "
-            f"({DEADLINE}), or ask less at once"
-        )
+        raise late()

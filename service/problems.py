@@ -41,6 +41,8 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.RowsInvalid: Row(422, "invalid_request_error", "rows_invalid"),
     index_errors.FilterInvalid: Row(422, "invalid_request_error", "filter_invalid"),
     index_errors.TooFewImpostors: Row(422, "invalid_request_error", "too_few_impostors"),
+    index_errors.SnapshotCorrupt: Row(422, "invalid_request_error", "snapshot_corrupt"),
+    index_errors.SnapshotTooLarge: Row(422, "invalid_request_error", "snapshot_too_large"),
     index_errors.GalleryFull: Row(507, "overloaded", "gallery_full"),
     index_errors.StoreUnavailable: Row(503, "overloaded", "store_unavailable"),
     index_errors.StoreCorrupt: Row(503, "internal", "store_corrupt", told=False),

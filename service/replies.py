@@ -1,19 +1,23 @@
 """Rendering replies: strict fast JSON, and every error in the one shape."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from os import SEEK_END
+from typing import Any, BinaryIO
 
 import orjson
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from service.embedder import ItemFailed
 from service.problems import BY_STATUS, Row, problem, retry_after_seconds, row_of
 
 log = logging.getLogger("semblance.problem")
 PATH_CHARACTERS_TOLD = 200
+FILE_PART_BYTES = 1 << 20
 _WORDS = {
     "extra_forbidden": "unknown field",
     "missing": "required field is missing",
@@ -30,6 +34,29 @@ class Json(Response):
     def render(self, content: object) -> bytes:
         """Render the body."""
         return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+class FileReply(Response):
+    """The bytes of an open file, sent as they are read; `close` is called in any case."""
+
+    media_type = "application/octet-stream"
+
+    def __init__(self, file: BinaryIO, name: str, close: Callable[[], None]) -> None:
+        super().__init__(headers={"content-disposition": f'attachment; filename="{name}"'})
+        self._file, self._close = file, close
+        self.headers["content-length"] = str(file.seek(0, SEEK_END))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; no more of it is in memory than one part."""
+        try:
+            self._file.seek(0)
+            start = {"type": "http.response.start", "status": self.status_code}
+            await send(start | {"headers": self.raw_headers})
+            while part := await run_sync(self._file.read, FILE_PART_BYTES):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._close()
 
 
 def refuse(

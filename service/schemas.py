@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from index.backend import AUTO, index_names
-from index.galleries import DIM_MAX
+from index.vectors import DIM_MAX
 from service.intake import schema_of_input, schema_of_item
 from service.numbers import DType
 

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
         0.5, ge=0, description="Memory that an index may take, as a share of its vectors'."
     )
 
+    snapshot_bytes_max: int = Field(
+        8 << 30, ge=1, description="Bytes of one snapshot, taken or restored."
+    )
+
     connections_max: int = Field(
         4096, ge=1, description="Open connections; one more is told 503 and closed."
     )

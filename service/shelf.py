@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from index.errors import SpaceMismatch
 from models.errors import BundleError
 from models.manifest import Manifest
-from service.errors import LaneDead, ModelUnknown
+from service.errors import LaneDead, ModelUnknown, RequestInvalid
 from service.lane import Lane
 from service.metrics import Metrics
 
@@ -106,6 +106,20 @@ class Shelf:
     def in_space(self, space: str) -> Model | None:
         """Return the model whose rows lie in a space, or None where no loaded one makes them."""
         return next((model for model in self._models.values() if model.space == space), None)
+
+    def check_dim(self, space: str, dim: int) -> None:
+        """Refuse a gallery of a space in which the rows of a model lie, and of another dimension.
+
+        Raises:
+            RequestInvalid: naming both dimensions.
+        """
+        made_by = self.in_space(space)
+        if made_by is not None and made_by.dim != dim:
+            raise RequestInvalid(
+                f"space {space!r} is that of model {made_by.name!r}, of dimension {made_by.dim}, "
+                f"not {dim}; vectors made elsewhere need another name for their space",
+                param="dim",
+            )
 
     def of_gallery(self, space: str, *, gallery: str) -> Model:
         """Return the model whose rows lie in a gallery's space.

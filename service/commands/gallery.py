@@ -266,6 +266,45 @@ async def calibrate(client: Client, name: str, false_accept_rate: float) -> None
     click.echo(json.dumps(reply, indent=2))
 
 
+@command.command("snapshot")
+@click.argument("name")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite FILE where it stands.")
+@with_client
+async def snapshot(client: Client, name: str, file: Path | None, force: bool) -> None:
+    """Copy the gallery NAME to FILE [NAME.snapshot], as it stands at one moment.
+
+    The file has all but indexes, which are built anew, and is checked before it gets its name.
+    """
+    from service.snapshot_files import fetch  # noqa: PLC0415 - for this command only
+
+    file = file or Path(f"{name}.snapshot")
+    if file.exists() and not force:
+        raise click.UsageError(f"{file} stands already; name another, or overwrite it with --force")
+    try:
+        head = await fetch(client, name, file)
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
+    size = file.stat().st_size
+    click.echo(f"{file}: {head.count} exemplars of {head.gallery} at seq {head.seq}, {size} bytes")
+
+
+@command.command("restore")
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="In the place of the gallery NAME, in one step.")
+@with_client
+async def restore(client: Client, name: str, file: Path, replace: bool) -> None:
+    """Make the gallery NAME of the snapshot in FILE: all of it or nothing."""
+    from service.snapshot_files import send  # noqa: PLC0415 - for this command only
+
+    try:
+        state = await send(client, name, file, replace=replace)
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be read: {error.strerror}") from error
+    click.echo(f"{name}: {state['count']} exemplars, seq {state['seq']}")
+
+
 @command.command("delete")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -34,13 +34,7 @@ async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Respons
             )
     elif asked.space is not None and asked.dim is not None:
         space, dim = asked.space, asked.dim
-        made_by = parts.embedder.shelf.in_space(space)
-        if made_by is not None and made_by.dim != dim:
-            raise RequestInvalid(
-                f"space {space!r} is that of model {made_by.name!r}, of dimension "
-                f"{made_by.dim}, not {dim}; send `model` alone",
-                param="dim",
-            )
+        parts.embedder.shelf.check_dim(space, dim)
     else:
         raise RequestInvalid("send `model`, or `space` and `dim` for vectors made elsewhere")
     made, created = await run_sync(

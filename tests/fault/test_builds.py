@@ -297,3 +297,18 @@ def test_a_scan_that_was_chosen_is_not_measured_again_at_each_start(tmp_path, mo
     assert "would take" in (opened.get("g").state().index_why or "")
     assert not opened.get("g").upkeep.build_due()
     opened.close()
+
+
+def test_a_build_waits_for_the_end_of_an_import_but_not_for_ever(tmp_path, monkeypatch):
+    opened = opened_without_builds(tmp_path, monkeypatch)
+    gallery, _ = opened.create("g", space="s", dim=DIM, index="sq8")
+    growing = opened._builds._is_growing
+    enrol(gallery, rows(2500))
+    assert growing(gallery)
+    assert not growing(gallery)
+    enrol(gallery, rows(20), "few")
+    assert not growing(gallery)
+    enrol(gallery, rows(2500), "many")
+    monkeypatch.setattr(builds, "_GROWN_MAX", 5000)
+    assert not growing(gallery)
+    opened.close()

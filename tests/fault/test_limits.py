@@ -33,6 +33,7 @@ LIMITS: dict[str, float] = {
     "filter_depth_max": 3,
     "galleries_max": 1,
     "gallery_rows_max": 3,
+    "snapshot_bytes_max": 500,
     "connections_max": 20,
     "header_seconds_max": 1,
     "body_seconds_max": 1,
@@ -94,6 +95,8 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("filter_depth_max", REMOVE, {"filter": nested(4)}, 422, "filter_invalid"),
     ("galleries_max", ANOTHER, {"space": "s", "dim": 4}, 507, "gallery_full"),
     ("gallery_rows_max", EXEMPLARS, NEW, 507, "gallery_full"),
+    ("snapshot_bytes_max", f"{G}/snapshot", {}, 422, "snapshot_too_large"),
+    ("snapshot_bytes_max", f"{G}/restore?replace=true", "x" * 501, 413, "body_too_large"),
 ]
 
 

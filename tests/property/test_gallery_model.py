@@ -1,5 +1,6 @@
 """A gallery against a dictionary, under every order of operations, restarts and compactions."""
 
+import io
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,6 +24,7 @@ from index.exemplar import Exemplar
 from index.galleries import Galleries
 from index.hits import pair_scores
 from index.scan import scan_names
+from index.snapshot import checked
 from index.vectors import unit_rows
 
 DIM = 4
@@ -159,6 +161,14 @@ class GalleryMachine(RuleBasedStateMachine):
     def unchanged(self, name, year):
         standing = name in self.model and self.model[name].digest == bytes([year])
         assert self.gallery.unchanged([name], [bytes([year])]) == [standing]
+
+    @rule()
+    def go_back_to_a_snapshot(self):
+        file = io.BytesIO()
+        snapshots = self.galleries.snapshots
+        snapshots.take(self.gallery, file, bytes_max=1 << 30, go_on=lambda: None)
+        head = checked(file, lambda: None)
+        self.gallery = snapshots.restore("g", file, head, replace=True, go_on=lambda: None)
 
     @precondition(lambda self: self.seq)
     @rule()
