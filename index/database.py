@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import apsw
+from apsw import sqlite_extra
 
 from index.errors import StoreCorrupt, StoreNewer, StoreUnavailable
 
@@ -19,6 +20,8 @@ Connection: TypeAlias = apsw.Connection
 FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
 SCHEMA_VERSION = 3
+
+_CHECKSUM_BYTES = 8  # at the end of each page: what the extension below asks for
 
 _READERS_MAX = 8
 _READER_WAIT_SECONDS = 10.0
@@ -106,6 +109,8 @@ def translated(path: Path) -> Iterator[None]:
     except _DAMAGED as error:
         raise corrupt(path, str(error)) from error
     except _REFUSED as error:
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA:
+            raise corrupt(path, "a page is not what was written") from error
         log.error("the disk refused: %s: %s", path, error)
         raise StoreUnavailable(
             "the disk refused: nothing was acknowledged; see that the data folder has room and is "
@@ -129,6 +134,7 @@ class Database:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
+        check_pages()
         with translated(self.path):
             if not self.path.exists():
                 _give_birth(self.path)
@@ -179,6 +185,28 @@ class Database:
         self._permits.release(_READERS_MAX)
 
 
+def check_pages() -> None:
+    """Let SQLite put a checksum in every page that it writes, and check it whenever it reads one.
+
+    For the whole process, and for files that were born with room for it. Source: sqlite.org,
+    "The Checksum VFS Shim".
+
+    Raises: StoreUnavailable.
+    """
+    if "cksmvfs" in apsw.vfs_names():
+        return
+    connection = apsw.Connection(":memory:")
+    try:
+        sqlite_extra.load(connection, "cksumvfs")
+    except (LookupError, sqlite_extra.NotAvailable, apsw.Error) as error:
+        raise StoreUnavailable(
+            "this build of apsw has no cksumvfs, by which pages are checked: install the wheel of "
+            "apsw from PyPI"
+        ) from error
+    finally:
+        connection.close()
+
+
 def _connect(path: Path) -> Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(1000)
@@ -202,6 +230,7 @@ def _give_birth(path: Path) -> None:
         left_over.unlink()
     connection = apsw.Connection(str(young))
     connection.execute("PRAGMA page_size = 16384")
+    connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     with connection:

@@ -8,6 +8,8 @@ from typing import Any
 
 import apsw
 
+from index.database import check_pages
+
 # Is told "write", "sync" or "truncate" of which file, "before" and "after", a write "halfway" too.
 Watch = Callable[["DiskFile", str, str], None]
 
@@ -95,6 +97,7 @@ class DiskFile(apsw.VFSFile):
 @contextmanager
 def watched(watch: Watch) -> Iterator[Disk]:
     """Put the file system before the real one, and take it away again."""
+    check_pages()  # now: it would stand on what is taken away again
     real = apsw.vfs_names()[0]
     disk = Disk(watch)
     try:
