@@ -12,6 +12,7 @@ import apsw
 from apsw import sqlite_extra
 
 from index.errors import StoreCorrupt, StoreNewer, StoreUnavailable
+from index.write_log import damaged_frame
 
 log = logging.getLogger("semblance.store")
 
@@ -21,6 +22,7 @@ FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
 SCHEMA_VERSION = 3
 
+PAGE_BYTES = 16_384
 _CHECKSUM_BYTES = 8  # at the end of each page: what the extension below asks for
 
 _READERS_MAX = 8
@@ -138,6 +140,7 @@ class Database:
         with translated(self.path):
             if not self.path.exists():
                 _give_birth(self.path)
+            _check_log(self.path)
             _check(self.path)
             self.writer = _connect(self.path)
         self._idle: list[Connection] = []
@@ -229,7 +232,7 @@ def _give_birth(path: Path) -> None:
     for left_over in path.parent.glob(f"{young.name}*"):
         left_over.unlink()
     connection = apsw.Connection(str(young))
-    connection.execute("PRAGMA page_size = 16384")
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -240,6 +243,17 @@ def _give_birth(path: Path) -> None:
     sync(young)
     young.rename(path)
     sync(path.parent)
+
+
+def _check_log(path: Path) -> None:
+    """Refuse a write-ahead log that lost what was acknowledged; SQLite would go on without it."""
+    log_path = path.with_name(f"{path.name}-wal")
+    bad = damaged_frame(log_path, PAGE_BYTES)
+    if bad is not None:
+        raise StoreCorrupt(
+            f"{log_path} was damaged after it was written (frame {bad}): restore a copy of it "
+            f"and of {path.name}, or move both away to start empty"
+        )
 
 
 def _check(path: Path) -> None:
