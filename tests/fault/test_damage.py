@@ -1,4 +1,4 @@
-"""Damaged files: refused by name, with a remedy, or all that was acknowledged is read back right."""
+"""Damaged files: refused by name, with a remedy, or what was acknowledged is read back right."""
 
 import random
 import shutil
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index.database import FILE_NAME
+from index.database import FILE_NAME, PAGE_BYTES
 from index.errors import StoreCorrupt
 from index.exemplar import Exemplar
 from index.galleries import Galleries
@@ -115,7 +115,7 @@ def test_a_flipped_bit_is_never_read_as_if_it_were_right(made, tmp_path, state, 
 
 def last_transaction(log: Path) -> int:
     """Return where the last transaction starts: what has no successor looks like a crash."""
-    content, each = log.read_bytes(), 24 + 16_384
+    content, each = log.read_bytes(), 24 + PAGE_BYTES
     starts = range(32, len(content) - each + 1, each)
     salts = content[16:24]
     commits = [
@@ -124,3 +124,59 @@ def last_transaction(log: Path) -> int:
         if content[start + 8 : start + 16] == salts and any(content[start + 4 : start + 8])
     ]
     return commits[-2] + each
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.7, 0.999])
+@pytest.mark.parametrize("state", ["closed", "killed"])
+def test_a_database_that_was_cut_is_refused(made, tmp_path, state, share):
+    folder, expected = made
+
+    def cut(content: bytearray) -> None:
+        del content[int(len(content) * share) :]
+
+    target = damaged(folder / state, tmp_path / "t", FILE_NAME, cut)
+    assert not is_sound(target, expected, FILE_NAME)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.999])
+def test_a_log_that_was_cut_is_as_a_crash_leaves_it_whole_up_to_some_write(made, tmp_path, share):
+    folder, (seq, rows, _) = made
+
+    def cut(content: bytearray) -> None:
+        del content[int(len(content) * share) :]
+
+    found = opened(damaged(folder / "killed", tmp_path / "t", LOG_NAME, cut))
+    assert not isinstance(found, str)
+    assert 0 < found[0] < seq
+    assert found[1] == rows[: found[0] * BATCH]
+
+
+def test_a_log_without_its_database_is_refused(made, tmp_path):
+    folder, _ = made
+    shutil.copytree(folder / "killed", tmp_path / "t")
+    (tmp_path / "t" / FILE_NAME).unlink()
+    with pytest.raises(StoreCorrupt, match="the file is gone"):
+        Galleries.open(tmp_path / "t")
+
+
+def test_a_file_of_something_else_is_refused(made, tmp_path):
+    folder, expected = made
+
+    def swap(content: bytearray) -> None:
+        content[:] = (folder / "killed" / LOG_NAME).read_bytes()
+
+    target = damaged(folder / "closed", tmp_path / "t", FILE_NAME, swap)
+    assert not is_sound(target, expected, FILE_NAME)
+
+
+def test_a_page_that_was_zeroed_is_seen(made, tmp_path):
+    folder, expected = made
+    refused = 0
+    for first in range(0, (folder / "closed" / FILE_NAME).stat().st_size, PAGE_BYTES):
+
+        def zero(content: bytearray, first: int = first) -> None:
+            content[first : first + PAGE_BYTES] = bytes(PAGE_BYTES)
+
+        target = damaged(folder / "closed", tmp_path / "t", FILE_NAME, zero)
+        refused += not is_sound(target, expected, FILE_NAME)
+    assert refused > 5
