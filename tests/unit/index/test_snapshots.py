@@ -29,7 +29,7 @@ from index.exemplar import Exemplar
 from index.frames import END, HEAD, MAGIC, ROWS, FrameWriter
 from index.galleries import Galleries
 from index.gallery import Gallery
-from index.snapshot import checked
+from index.snapshot import _more_values, checked
 from tests.unit.index.test_removals import left, until
 
 ANY_SIZE = 1 << 40
@@ -153,6 +153,10 @@ def test_a_snapshot_taken_while_writes_go_on_is_the_state_at_one_seq(tmp_path, m
                 seq = made.enrol([Exemplar(f"e{i}", rows[i], None, {"n": number}) for i in ids])
                 standing = standing | {f"e{i}": number for i in ids}
             states[seq] = standing
+
+    def written() -> None:
+        seen = len(states)
+        until(lambda: len(states) > seen)
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -387,9 +391,15 @@ HOSTILE: dict[str, list[Frame]] = {
     "an item that is too deep": one(line(item={"a": json.loads("[" * 70 + "]" * 70)})),
     "an item without bottom": one('{"id":' + "[" * 100_000),
     "an item of millions of values": one(json.dumps(line()) + "[]," * 3_000_000),
-    "a frame of millions of values": [
-        head(count=15),
-        rows_frame([line(id=str(n), item={"a": [[]] * 200_000}) for n in range(15)], [UNIT] * 15),
+    "items of millions of values together": [
+        head(count=4),
+        rows_frame(
+            [
+                json.dumps(line(id=str(n), item={"a": 0})).replace("0}", f"[{'[],' * 800_000}0]}}")
+                for n in range(4)
+            ],
+            [UNIT] * 4,
+        ),
         (END, b""),
     ],
     "a digest that is none": one(line(digest="0")),
@@ -522,3 +532,25 @@ def test_a_disk_that_refuses_leaves_the_old_gallery(galleries, gallery, monkeypa
 def test_reading_one_is_all_it_takes_to_see_whether_it_is_whole(galleries, gallery):
     told = checked(io.BytesIO(taken(galleries, gallery)), nothing)
     assert (told.gallery, told.count, told.seq) == ("g", 29, gallery.seq)
+
+
+@pytest.mark.parametrize("sign", [",", "[", '"[', '\\"[', "\\"])
+def test_a_text_of_signs_is_no_crowd_of_values(galleries, unit, sign):
+    made, _ = galleries.create("g", space="s", dim=8)
+    item = {"text": sign * 6_000_000}
+    made.enrol([Exemplar(sign, unit(1)[0], sign, {sign: sign}, item)])
+    assert everything(restored(galleries, "h", taken(galleries, made))) == everything(made)
+
+
+def test_values_are_counted_as_a_parser_would():
+    def values(told: Any) -> int:
+        if isinstance(told, dict):
+            return len(told) + sum(map(values, told.values())) + max(1, len(told))
+        return sum(map(values, told)) + max(1, len(told)) if isinstance(told, list) else 0
+
+    for told in ([], [1, [2, {}], {"a": [3]}], ['",[', "\\", '\\",', "\\\\"], {'"\\": [': ',"\\{'}):
+        text = json.dumps(told, ensure_ascii=False).encode()
+        most = values(told)
+        padded = b"[" * (100 - most) + text  # so that signs in strings decide
+        assert not _more_values(padded, 100)
+        assert _more_values(padded, 99)
