@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import apsw
+from apsw import sqlite_extra
 
 from index.errors import StoreCorrupt, StoreNewer, StoreUnavailable
+from index.write_log import damaged_frame
 
 log = logging.getLogger("semblance.store")
 
@@ -19,6 +21,9 @@ Connection: TypeAlias = apsw.Connection
 FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
 SCHEMA_VERSION = 3
+
+PAGE_BYTES = 16_384
+_CHECKSUM_BYTES = 8  # at the end of each page: what the extension below asks for
 
 _READERS_MAX = 8
 _READER_WAIT_SECONDS = 10.0
@@ -71,6 +76,35 @@ CREATE TABLE aliases (
 ) STRICT;
 """,
     3: """
+CREATE TABLE jobs (
+    job INTEGER PRIMARY KEY AUTOINCREMENT,
+    gallery INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    caller TEXT NOT NULL,
+    source TEXT NOT NULL,
+    columns TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    rows INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    enrolled INTEGER NOT NULL,
+    unchanged INTEGER NOT NULL,
+    truncated INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    ended_at TEXT
+) STRICT;
+CREATE TABLE job_failures (
+    job INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    place TEXT NOT NULL,
+    id TEXT,
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (job, position)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE generations (
     generation INTEGER PRIMARY KEY AUTOINCREMENT,
     gallery INTEGER NOT NULL,
@@ -106,6 +140,8 @@ def translated(path: Path) -> Iterator[None]:
     except _DAMAGED as error:
         raise corrupt(path, str(error)) from error
     except _REFUSED as error:
+        if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA:
+            raise corrupt(path, "a page is not what was written") from error
         log.error("the disk refused: %s: %s", path, error)
         raise StoreUnavailable(
             "the disk refused: nothing was acknowledged; see that the data folder has room and is "
@@ -129,9 +165,11 @@ class Database:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
+        check_pages()
         with translated(self.path):
             if not self.path.exists():
                 _give_birth(self.path)
+            _check_log(self.path)
             _check(self.path)
             self.writer = _connect(self.path)
         self._idle: list[Connection] = []
@@ -179,6 +217,28 @@ class Database:
         self._permits.release(_READERS_MAX)
 
 
+def check_pages() -> None:
+    """Let SQLite put a checksum in every page that it writes, and check it whenever it reads one.
+
+    For the whole process, and for files that were born with room for it. Source: sqlite.org,
+    "The Checksum VFS Shim".
+
+    Raises: StoreUnavailable.
+    """
+    if "cksmvfs" in apsw.vfs_names():
+        return
+    connection = apsw.Connection(":memory:")
+    try:
+        sqlite_extra.load(connection, "cksumvfs")
+    except (LookupError, sqlite_extra.NotAvailable, apsw.Error) as error:
+        raise StoreUnavailable(
+            "this build of apsw has no cksumvfs, by which pages are checked: install the wheel of "
+            "apsw from PyPI"
+        ) from error
+    finally:
+        connection.close()
+
+
 def _connect(path: Path) -> Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(1000)
@@ -201,7 +261,8 @@ def _give_birth(path: Path) -> None:
     for left_over in path.parent.glob(f"{young.name}*"):
         left_over.unlink()
     connection = apsw.Connection(str(young))
-    connection.execute("PRAGMA page_size = 16384")
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     with connection:
@@ -211,6 +272,17 @@ def _give_birth(path: Path) -> None:
     sync(young)
     young.rename(path)
     sync(path.parent)
+
+
+def _check_log(path: Path) -> None:
+    """Refuse a write-ahead log that lost what was acknowledged; SQLite would go on without it."""
+    log_path = path.with_name(f"{path.name}-wal")
+    bad = damaged_frame(log_path, PAGE_BYTES)
+    if bad is not None:
+        raise StoreCorrupt(
+            f"{log_path} was damaged after it was written (frame {bad}): restore a copy of it "
+            f"and of {path.name}, or move both away to start empty"
+        )
 
 
 def _check(path: Path) -> None:

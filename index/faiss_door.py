@@ -39,10 +39,8 @@ def inner_products(queries: Rows, rows: Rows) -> Scores:
 
     By this thread alone, at the speed of memory: one query takes half of what BLAS takes.
     """
-    queries, products = (
-        np.ascontiguousarray(queries),
-        np.empty((len(queries), len(rows)), np.float32),
-    )
+    queries = np.ascontiguousarray(queries)
+    products = np.empty((len(queries), len(rows)), np.float32)
     for query, out in zip(queries, products, strict=True):
         swigfaiss.fvec_inner_products_ny(
             swig_ptr(out), swig_ptr(query), swig_ptr(rows), rows.shape[1], len(rows)

@@ -12,6 +12,7 @@ from index.galleries import Galleries
 
 DIM = 64
 BATCH = 20
+SOME = 20  # batches
 
 
 def batch_of(number: int) -> list[Exemplar]:
@@ -39,6 +40,13 @@ def enrol_for_ever(folder: Path) -> None:
         say(gallery.enrol(batch_of(number)))
 
 
+def enrol_some(folder: Path) -> None:
+    gallery, _ = Galleries.open(folder).create("g", space="s", dim=DIM)
+    say("ready")
+    for number in range(1, SOME + 1):
+        say(gallery.enrol(batch_of(number)))
+
+
 def enrol_until_the_disk_is_full(folder: Path) -> None:
     galleries = Galleries.open(folder)
     gallery, _ = galleries.create("g", space="s", dim=DIM)
@@ -60,4 +68,9 @@ def enrol_until_the_disk_is_full(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    {"kill": enrol_for_ever, "full": enrol_until_the_disk_is_full}[sys.argv[1]](Path(sys.argv[2]))
+    what = {
+        "kill": enrol_for_ever,
+        "some": enrol_some,
+        "full": enrol_until_the_disk_is_full,
+    }
+    what[sys.argv[1]](Path(sys.argv[2]))

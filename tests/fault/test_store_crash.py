@@ -14,6 +14,7 @@ import pytest
 from index.errors import FolderLocked
 from index.exemplar import Exemplar
 from index.galleries import Galleries
+from tests.fault.disk import DiskFile, watched
 
 ROOT = Path(__file__).parents[2]
 BATCH = 20
@@ -95,43 +96,17 @@ def test_a_full_disk_refuses_the_write_keeps_the_rest_and_heals(tmp_path):
     assert check_batches(tmp_path) == number
 
 
-class Recording(apsw.VFS):
-    """A file system that notes writes and syncs of the write-ahead log, in order."""
-
-    def __init__(self, events: list[str]) -> None:
-        self.events = events
-        self.real = apsw.vfs_names()[0]
-        super().__init__("recording", self.real, makedefault=True)
-
-    def xOpen(self, name, flags):  # noqa: N802 - SQLite's name
-        return RecordingFile(self.real, name, flags, self.events)
-
-
-class RecordingFile(apsw.VFSFile):
-    def __init__(self, real: str, name, flags, events: list[str]) -> None:
-        self.events = events
-        path = name if isinstance(name, str) or name is None else name.filename()
-        self.kind = "log" if path and path.endswith("-wal") else "other"
-        super().__init__(real, name, flags)
-
-    def xWrite(self, data, offset):  # noqa: N802
-        self.events.append(f"write {self.kind}")
-        super().xWrite(data, offset)
-
-    def xSync(self, flags):  # noqa: N802
-        super().xSync(flags)
-        self.events.append(f"sync {self.kind}")
-
-
 @pytest.fixture
 def events():
     """What SQLite does to its files, through a file system put before the real one."""
-    before = apsw.vfs_names()[0]
     noted: list[str] = []
-    recording = Recording(noted)
-    yield noted
-    recording.unregister()
-    assert apsw.vfs_names()[0] == before
+
+    def note(file: DiskFile, what: str, moment: str) -> None:
+        if moment == "after" and what != "truncate":
+            noted.append(f"{what} {'log' if file.kind == 'wal' else 'other'}")
+
+    with watched(note):
+        yield noted
 
 
 def test_the_log_is_synced_before_a_write_is_acknowledged(tmp_path, events):

@@ -17,6 +17,8 @@ from index.hits import Mask, Positions, Scores
 from index.scans import exact, scan
 from index.vectors import Rows
 
+pytestmark = pytest.mark.timeout(60)  # who is left waiting would wait for ever
+
 DIM, SECONDS_MAX = 16, 20.0
 HELD = 7.0  # the first number of a query whose scan waits for the gate
 POISON = 8.0

@@ -12,6 +12,7 @@ import apsw
 import numpy as np
 import pytest
 
+from index import galleries as galleries_module
 from index import snapshots as snapshots_module
 from index import staging
 from index.errors import (
@@ -163,11 +164,14 @@ def test_a_snapshot_taken_while_writes_go_on_is_the_state_at_one_seq(tmp_path, m
     try:
         until(lambda: len(states) > 20)
         for _ in range(12):
-            at_first = len(states)
             slow = io.BytesIO()
-            galleries.snapshots.take(made, slow, bytes_max=ANY_SIZE, go_on=written)
+
+            def written_to() -> None:
+                at_first = len(states)
+                until(lambda: len(states) > at_first)
+
+            galleries.snapshots.take(made, slow, bytes_max=ANY_SIZE, go_on=written_to)
             contents.append(slow.getvalue())
-            assert len(states) > at_first, "writes should go on meanwhile"
     finally:
         stop.set()
         writer.join()
@@ -183,8 +187,9 @@ def test_a_snapshot_taken_while_writes_go_on_is_the_state_at_one_seq(tmp_path, m
 
 
 def test_one_that_stands_is_replaced_only_when_asked_and_in_one_step(
-    galleries, gallery, people, tmp_path
+    galleries, gallery, people, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(galleries_module, "REPLACED_SECONDS", 0.5)
     content = taken(galleries, gallery)
     stood = everything(gallery)
     galleries.aliases.point("now", "g", lambda _: None)
@@ -207,6 +212,8 @@ def test_one_that_stands_is_replaced_only_when_asked_and_in_one_step(
     with pytest.raises(GalleryUnknown):
         gallery.enrol([people[1]])
     until(lambda: left(tmp_path) == (29, 29, 0))
+    until(lambda: gallery._published._view is None)  # and its rows are let go of
+    assert again.count == 29
     galleries.close()
     reopened = Galleries.open(tmp_path)
     assert reopened.get("now").name == "g"
