@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ log = logging.getLogger("semblance.builds")
 
 _LOOK_SECONDS = 1.0
 _FAILED_SECONDS = 60.0
+_REST = 20.0  # times as long as a check of recall took: a twentieth of a core at most
 _GROWING = 0.01  # of its rows since the last look: what is built now is soon too little
 _GROWN_MAX = 200_000  # rows looked at one by one, 15 ms at 384 dimensions, before none waits
 
@@ -41,6 +43,7 @@ class Builds:
         self._stopped = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._not_before: dict[int, float] = {}
+        self._rested_at = 0.0
         self._counts: dict[int, int] = {}
         self._thread = threading.Thread(target=self._run, name="gallery-builds", daemon=True)
         self._thread.start()
@@ -61,6 +64,7 @@ class Builds:
             if standing - numbers:  # some were deleted
                 self._sweep()
             standing = numbers
+            random.shuffle(galleries)  # the first is checked, then there is a rest
             for gallery in galleries:
                 if self._stopped.is_set():
                     return
@@ -69,7 +73,7 @@ class Builds:
 
     def _look_after(self, gallery: Gallery) -> None:
         try:
-            gallery.upkeep.watch()
+            self._watch(gallery)
             if gallery.upkeep.compaction_due():
                 gallery.upkeep.compact()
             if not self._is_growing(gallery) and gallery.upkeep.build_due():
@@ -77,10 +81,19 @@ class Builds:
                     self._build(gallery)
                 finally:
                     self._sweep()
-        except (GalleryError, OSError, ValueError) as error:
+        except (GalleryError, OSError, ValueError, MemoryError) as error:
             if not self._stopped.is_set():
                 log.error("gallery %s goes on without a newer index: %s", gallery.name, error)
             self._not_before[gallery.number] = time.monotonic() + _FAILED_SECONDS
+
+    def _watch(self, gallery: Gallery) -> None:
+        """See what it finds of late, if the last check, of whichever gallery, is long ago."""
+        started = time.monotonic()
+        if started < self._rested_at:
+            return
+        gallery.upkeep.watch()
+        ended = time.monotonic()
+        self._rested_at = ended + _REST * (ended - started)
 
     def _is_growing(self, gallery: Gallery) -> bool:
         """Tell whether so many rows arrive that a build should wait for their end."""

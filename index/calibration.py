@@ -206,9 +206,11 @@ def conformal_threshold(impostors: Scores, rate: float) -> tuple[float, int]:
 def platt(right: Scores, wrong: Scores) -> tuple[float, float] | None:
     """Fit a rising curve of P(right | score), or return None where it does not rise.
 
-    P = 1 / (1 + exp(-(slope * score + offset))).
+    P = 1 / (1 + exp(-(slope * score + offset))). Where nothing was wrong, nothing rises.
     Source: Platt 1999 with its smoothed targets; Newton's method as in Lin, Lin and Weng 2007.
     """
+    if not len(wrong):
+        return None  # the sign of the slope would be that of a rounding
     scores = np.concatenate([right, wrong]).astype(np.float64)
     targets = np.concatenate(
         [

@@ -76,6 +76,35 @@ CREATE TABLE aliases (
 ) STRICT;
 """,
     3: """
+CREATE TABLE jobs (
+    job INTEGER PRIMARY KEY AUTOINCREMENT,
+    gallery INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    caller TEXT NOT NULL,
+    source TEXT NOT NULL,
+    columns TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    rows INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    enrolled INTEGER NOT NULL,
+    unchanged INTEGER NOT NULL,
+    truncated INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    ended_at TEXT
+) STRICT;
+CREATE TABLE job_failures (
+    job INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    place TEXT NOT NULL,
+    id TEXT,
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (job, position)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE generations (
     generation INTEGER PRIMARY KEY AUTOINCREMENT,
     gallery INTEGER NOT NULL,

@@ -57,6 +57,22 @@ class GalleryFull(GalleryError):
     """A bound on rows or on galleries is reached."""
 
 
+class JobUnknown(GalleryError):
+    """No job has this number, or none that the caller may see."""
+
+
+class JobEnded(GalleryError):
+    """The job is done, failed or cancelled: it can be neither paused nor resumed."""
+
+
+class JobStopped(GalleryError):
+    """The job was paused, cancelled or ended while a batch of it was under way."""
+
+
+class JobsFull(GalleryError):
+    """As many jobs wait as may."""
+
+
 class SnapshotCorrupt(GalleryError):
     """What should be restored is no snapshot, or a damaged one."""
 

@@ -2,8 +2,8 @@
 
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
+from threading import Timer
 
 from index import store
 from index.aliases import Aliases, check_free, let_go
@@ -20,12 +20,14 @@ from index.filters import DEPTH_MAX
 from index.folder import FolderLock
 from index.gallery import Gallery, GalleryState
 from index.generations import Generations
+from index.jobs import Jobs, now
 from index.names import check_name
 from index.removals import Removals
 from index.snapshots import Snapshots
 from index.vectors import DIM_MAX
 from index.writer import Writer
 
+REPLACED_SECONDS = 10.0  # for which the rows of a gallery are held that another replaced
 _LOADERS = 2  # threads that read vectors at start: more wait for each other
 
 
@@ -41,6 +43,8 @@ class Galleries:
         filter_depth_max: int,
         index_rows_min: int,
         index_memory_share: float,
+        jobs_max: int,
+        job_failures_max: int,
     ) -> None:
         self._lock, self._database = lock, database
         self._index_rows_min, self._index_memory_share = index_rows_min, index_memory_share
@@ -51,6 +55,7 @@ class Galleries:
         self._writer = Writer(database)
         self._galleries: dict[str, Gallery] = {}
         self.aliases = Aliases(self._writer, lambda: list(self._galleries.values()), galleries_max)
+        self.jobs = Jobs(database, self._writer, jobs_max=jobs_max, failures_max=job_failures_max)
         self.snapshots = Snapshots(
             database,
             self._writer,
@@ -71,6 +76,8 @@ class Galleries:
         filter_depth_max: int = DEPTH_MAX,
         index_rows_min: int = 20_000,
         index_memory_share: float = 0.5,
+        jobs_max: int = 100,
+        job_failures_max: int = 10_000,
     ) -> "Galleries":
         """Open a data folder, creating what is missing; `rows_max` bounds each gallery.
 
@@ -90,6 +97,8 @@ class Galleries:
                 filter_depth_max,
                 index_rows_min,
                 index_memory_share,
+                jobs_max,
+                job_failures_max,
             )
             try:
                 opened._load()
@@ -122,8 +131,7 @@ class Galleries:
         if not 0.0 < recall_target <= 1.0:
             raise RowsInvalid(f"recall_target is {recall_target}: it lies above 0, and 1 at most")
         check_index(index)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        wanted = store.GalleryRow(0, name, model, space, dim, index, recall_target, 0, now, None)
+        wanted = store.GalleryRow(0, name, model, space, dim, index, recall_target, 0, now(), None)
 
         def work(connection: Connection) -> tuple[store.GalleryRow, bool]:
             standing = {row.name: row for row in store.galleries(connection)}
@@ -157,6 +165,10 @@ class Galleries:
                 return alias.gallery
             raise GalleryUnknown(f"no gallery {name!r}: create it, or list those there are")
         return gallery
+
+    def numbered(self, number: int) -> Gallery | None:
+        """Return the gallery of a number, while it stands."""
+        return next((one for one in self._galleries.values() if one.number == number), None)
 
     def states(self) -> list[GalleryState]:
         """Return the state of every gallery, by name."""
@@ -235,12 +247,15 @@ class Galleries:
     def _show(self, gallery: Gallery) -> None:
         """Show a restored gallery; called by the writer, as a publication.
 
-        One that stood in its place is not dropped: calls that found it look at what it was.
+        Calls that found the one in its place before have a moment to look at what it was.
         """
         old = self._galleries.get(gallery.name)
         self._galleries = {**self._galleries, gallery.name: gallery}
         if old is not None:
             self.aliases.replaced(old, gallery)
+            end = Timer(REPLACED_SECONDS, old.drop)
+            end.daemon = True
+            end.start()
 
     def _remove_doomed(self) -> None:
         if self._removals is not None:

@@ -132,17 +132,26 @@ class Gallery:
 
     # Writing
 
-    def enrol(self, exemplars: Sequence[Exemplar]) -> int:
+    def enrol(
+        self, exemplars: Sequence[Exemplar], note: Callable[[Connection], None] | None = None
+    ) -> int:
         """Enrol exemplars, or replace those of the same ids, all or none; return the seq.
 
-        Raises: RowsInvalid, GalleryFull.
+        A `note` writes what it has to write in the same transaction, also where there are no
+        exemplars; what it raises undoes them.
+
+        Raises: RowsInvalid, GalleryFull, and what `note` raises.
         """
         if not exemplars:
+            if note is not None:
+                self._write(note, lambda _: None)
             return self.seq
         rows = rows_of(exemplars, self.dim)
         written = entries(exemplars, rows)
 
         def work(connection: Connection) -> tuple[int, list[int], list[int]]:
+            if note is not None:
+                note(connection)
             replaced, _ = store.remove_ids(connection, self.number, [e.id for e in written])
             seq = self._count(connection, len(written) - len(replaced))
             return seq, replaced, store.add(connection, self.number, [seq] * len(written), written)

@@ -8,7 +8,6 @@ that no row names is nothing yet, or nothing any more.
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -90,7 +89,7 @@ class Generations:
         """Return the newest generation that is sound."""
         for folder, outcome in self._recorded(connection, gallery):
             try:
-                return read(self._folder / folder, outcome)
+                return read(self._folder / folder, Outcome.from_json(outcome))
             except (OSError, ValueError) as error:
                 log.warning(
                     "generation %s of gallery %d is passed over: %s", folder, gallery, error
@@ -105,10 +104,9 @@ class Generations:
                 shutil.rmtree(folder, ignore_errors=True)
 
     @staticmethod
-    def _recorded(connection: Connection, gallery: int) -> Iterator[tuple[str, Outcome]]:
-        found = connection.execute(
+    def _recorded(connection: Connection, gallery: int) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = connection.execute(
             "SELECT folder, outcome FROM generations WHERE gallery = ? ORDER BY generation DESC",
             (gallery,),
         ).fetchall()
-        for folder, text in found:
-            yield folder, Outcome.from_json(text)
+        return found

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from weakref import ref
 
 from index.hits import Mask
 from index.page import Page
@@ -16,7 +17,8 @@ class Masks:
     """A few masks of one gallery, least used first; all of one moment."""
 
     def __init__(self) -> None:
-        self._of: tuple[int, Page] | None = None
+        # Not the page itself: after a compaction it would keep all vectors of before.
+        self._of: tuple[int, ref[Page]] | None = None
         self._masks: OrderedDict[object, Mask] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -34,7 +36,7 @@ class Masks:
                 return self._masks[key]
         mask = read()
         with self._lock:
-            if self._of is not None and self._of[0] == view.seq and self._of[1] is view.page:
+            if self._is_of(view):
                 mask = self._masks.setdefault(key, mask)
                 if len(self._masks) > MASKS_MAX:
                     self._masks.popitem(last=False)
@@ -42,6 +44,9 @@ class Masks:
 
     def _bring_to(self, view: View) -> None:
         """Forget what was of another moment: a write, or rows left behind."""
-        if self._of is None or self._of[0] != view.seq or self._of[1] is not view.page:
-            self._of = view.seq, view.page
+        if not self._is_of(view):
+            self._of = view.seq, ref(view.page)
             self._masks.clear()
+
+    def _is_of(self, view: View) -> bool:
+        return self._of is not None and self._of[0] == view.seq and self._of[1]() is view.page

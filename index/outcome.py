@@ -35,8 +35,15 @@ class Outcome:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Outcome":
-        """Read what `to_json` wrote here."""
-        return cls(**json.loads(text))
+        """Read what `to_json` wrote here.
+
+        Raises:
+            ValueError: another Semblance wrote it, or the disk is at fault.
+        """
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:
+            raise ValueError(f"an outcome that is not known here: {error}") from error
 
     def measured(self, written: bytes) -> Measured:
         """Return the index that was written, as it was measured.

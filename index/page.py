@@ -17,7 +17,7 @@ _SPARE_MAX = 1 << 20  # rows of spare room in the small arrays
 _KEPT_AT_ONCE = 16384
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Page:
     """Arrays with spare room: appending writes behind the prefix that every view sees.
 

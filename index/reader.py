@@ -63,8 +63,9 @@ class Reader:
             view = replace(view, indexed=None) if exact else view
             found = view.search(queries, k, allowed, threshold, group_by_label=group_by_label)
             if view.indexed is not None and self._watch.idle:
+                query = queries[:1].copy()  # which does not keep the others in memory
                 self._watch.offer(
-                    Asked(view, queries[:1], k, allowed, threshold, group_by_label, found[0])
+                    Asked(view, query, k, allowed, threshold, group_by_label, found[0])
                 )
             return found
 

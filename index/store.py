@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from index import job_rows
 from index.database import Connection
 from index.exemplar import Entry, StoredExemplar
 from index.filters import Binding
@@ -77,7 +78,8 @@ def add_gallery(connection: Connection, row: GalleryRow) -> int:
 
 
 def doom_gallery(connection: Connection, gallery: int) -> None:
-    """Remove a gallery, and leave its rows to :func:`remove_doomed`."""
+    """Remove a gallery, end its jobs, and leave its rows to :func:`remove_doomed`."""
+    job_rows.fail_all(connection, gallery)
     connection.execute("DELETE FROM galleries WHERE gallery = ?", (gallery,))
     connection.execute("DELETE FROM generations WHERE gallery = ?", (gallery,))
     connection.execute("INSERT INTO doomed (gallery) VALUES (?)", (gallery,))

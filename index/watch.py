@@ -1,7 +1,6 @@
 """The recall of late: some of what is asked is asked again of every row, behind the scenes."""
 
 import math
-import time
 from collections import deque
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,6 @@ from index.view import View
 
 WINDOW = 400  # of the latest, whose mean is told
 ENOUGH = 100  # to say anything of the mean
-_REST = 20.0  # times as long as a check took: a twentieth of the machine at most
 _SURE = 1.64  # standard errors by which the mean must miss the target: 95 %, one-sided
 
 
@@ -49,7 +47,6 @@ class Watch:
     def __init__(self, recall_target: float) -> None:
         self._target = recall_target
         self._waiting: Asked | None = None
-        self._not_before = 0.0
         self._shares: deque[float] = deque(maxlen=WINDOW)
         self._queries: deque[Rows] = deque(maxlen=WINDOW)
 
@@ -63,17 +60,15 @@ class Watch:
         self._waiting = asked
 
     def check(self) -> None:
-        """Check what was offered, if the last check is long enough ago."""
-        asked, started = self._waiting, time.monotonic()
-        if asked is None or started < self._not_before:
+        """Check what was offered."""
+        asked = self._waiting
+        if asked is None:
             return
+        self._waiting = None  # at once: what fails is not asked again
         share = asked.share_found()
         if share is not None:
             self._shares.append(share)
             self._queries.append(asked.query)
-        self._waiting = None
-        ended = time.monotonic()
-        self._not_before = ended + _REST * (ended - started)
 
     @property
     def recall(self) -> float | None:

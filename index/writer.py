@@ -75,6 +75,7 @@ class Writer:
         try:
             while group := self._next_group():
                 self._settle(group)
+                group.clear()  # their closures hold rows, and the next write may be far away
         except BaseException:  # a publication failed: what stands in memory is behind the disk
             self._stop("the gallery writer died: restart the service")
             self._fail([*group, *self._waiting])

@@ -28,7 +28,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(parts.embedder.shelf.watch())]
+        tasks = [
+            asyncio.create_task(one()) for one in (parts.embedder.shelf.watch, parts.imports.run)
+        ]
         if beside is not None:
             tasks.append(asyncio.create_task(beside()))
         yield
@@ -60,7 +62,6 @@ def create_app(
         bodies=Bodies(parts.settings, parts.metrics),
         gate=Gate(parts.keys, parts.allowance),
         metrics=parts.metrics,
-        request_seconds_max=parts.settings.request_seconds_max,
         traces=parts.traces,
     )
     return app

@@ -12,6 +12,8 @@ from service.batching import Batching
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.errors import ModelUnknown
+from service.imports.files import Files
+from service.imports.runner import Imports
 from service.keys import Keys
 from service.lane import Lane, measured_rate
 from service.metrics import GalleryRows, Metrics
@@ -74,6 +76,8 @@ def open_galleries(settings: Settings, metrics: Metrics) -> Galleries:
         filter_depth_max=settings.filter_depth_max,
         index_rows_min=settings.index_rows_min,
         index_memory_share=settings.index_memory_share,
+        jobs_max=settings.jobs_max,
+        job_failures_max=settings.job_failures_max,
     )
     metrics.galleries(lambda: [GalleryRows(*counted) for counted in galleries.counts()])
     return galleries
@@ -163,15 +167,17 @@ def assemble(settings: Settings) -> Parts:
         close()
         raise
     embedder = Embedder(shelf, interactive_items_max=settings.interactive_items_max, recall=recall)
+    enroller = Enroller(
+        embedder,
+        item_bytes_max=settings.item_bytes_max,
+        payload_bytes_max=settings.payload_bytes_max,
+    )
     return Parts(
         settings=settings,
         galleries=galleries,
         embedder=embedder,
-        enroller=Enroller(
-            embedder,
-            item_bytes_max=settings.item_bytes_max,
-            payload_bytes_max=settings.payload_bytes_max,
-        ),
+        enroller=enroller,
+        imports=Imports(galleries, enroller, Files(settings.data_dir, settings.import_bytes_max)),
         searcher=Searcher(embedder, item_bytes_max=settings.item_bytes_max, bulk_at_once=cores()),
         metrics=metrics,
         keys=keys,

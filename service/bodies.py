@@ -14,7 +14,7 @@ from service.metrics import Metrics
 from service.settings import Settings
 
 # Calls whose routes read the body as it comes, and bound its bytes themselves.
-STREAMED = re.compile(r"/v1/galleries/[^/]+/restore")
+STREAMED = re.compile(r"/v1/galleries/[^/]+/(import|restore)")
 RETRY_AFTER_SECONDS = 1.0  # bodies come and go with their requests
 
 
@@ -33,6 +33,12 @@ class Bodies:
     def one(self) -> "Body":
         """Begin the body of a request, which must be let go when the request ends."""
         return Body(self, self._settings)
+
+    def seconds_max(self, path: str) -> float:
+        """Tell how long a request may take, the time for a body that is streamed added."""
+        streamed = STREAMED.fullmatch(path) is not None
+        settings = self._settings
+        return settings.request_seconds_max + streamed * settings.upload_seconds_max
 
     def take(self, size: int) -> None:
         """Count bytes that have arrived.
@@ -95,7 +101,7 @@ class Body:
             BodyTooLarge, BodyTooSlow, Overloaded, ClientGone: as `read` does, where it is read.
         """
         if STREAMED.fullmatch(path):
-            coming = Coming(self, receive, self._settings.idle_seconds_max)
+            coming = Coming(self, receive, self._settings)
             return coming, coming.after
         return replay(await self.read(headers, receive), receive), receive
 
@@ -136,8 +142,9 @@ class Coming:
     It is called as the application receives; `after` is what there is to receive behind the body.
     """
 
-    def __init__(self, body: Body, receive: Receive, seconds_max: float) -> None:
-        self._body, self._receive, self._seconds_max = body, receive, seconds_max
+    def __init__(self, body: Body, receive: Receive, settings: Settings) -> None:
+        self._body, self._receive, self._settings = body, receive, settings
+        self._end = asyncio.get_running_loop().time() + settings.upload_seconds_max
         self._whole = asyncio.Event()
 
     async def __call__(self) -> Message:
@@ -149,19 +156,30 @@ class Coming:
         """
         if self._whole.is_set():
             return await self._receive()
+        silent = asyncio.get_running_loop().time() + self._settings.idle_seconds_max
         try:
-            message = await asyncio.wait_for(self._receive(), self._seconds_max)
+            async with asyncio.timeout_at(min(silent, self._end)):
+                message = await self._receive()
         except TimeoutError:
-            raise BodyTooSlow(
-                f"nothing of the body came for {self._seconds_max:g} s "
-                f"(SEMBLANCE_IDLE_SECONDS_MAX); {self._body.size} bytes did before: send it again"
-            ) from None
+            raise self._too_slow(silent=silent < self._end) from None
         if message["type"] == "http.disconnect":
             raise ClientGone
         self._body.size += len(message.get("body", b""))
         if not message.get("more_body", False):
             self._whole.set()
         return message
+
+    def _too_slow(self, *, silent: bool) -> BodyTooSlow:
+        if silent:
+            what = f"nothing of the body came for {self._settings.idle_seconds_max:g} s"
+            name = "IDLE"
+        else:
+            what = f"the body did not arrive in {self._settings.upload_seconds_max:g} s"
+            name = "UPLOAD"
+        return BodyTooSlow(
+            f"{what} (SEMBLANCE_{name}_SECONDS_MAX); {self._body.size} bytes did before: "
+            "send it again"
+        )
 
     async def after(self) -> Message:
         """Receive what comes behind the body, once that is here."""

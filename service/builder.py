@@ -1,22 +1,29 @@
-"""Batch-indexing: a source into a gallery, resumable because known content costs nothing."""
+"""Batch-indexing: a source is sent to be imported, and its job followed to the end.
+
+To do it again costs little: what stands with the same content is neither embedded nor written.
+"""
 
 import asyncio
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from service.client import CallFailed, Client
-from service.source import Source, SourceRow
+import orjson
 
-BATCH_ROWS = 256
-BATCH_CHARACTERS = 8 << 20
-CALLS_AT_ONCE = 2  # one is embedded while the next is parsed
+from service.client import CallFailed, Client, gallery_path
+from service.source import Columns, SourceRow, media_type_of, open_source
+
+PART_BYTES = 1 << 20
+LOOK_SECONDS = 0.05, 1.0  # between two looks at a job: at first, and at most
 TRIES_MAX = 8
-TOO_MUCH = ("body_too_large", "request_invalid")  # a server may take less in one call
 LINE_BYTES_MAX = 1 << 20
+FAILURES_AT_ONCE = 1000
+ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass(slots=True)
@@ -24,7 +31,7 @@ class Tally:
     """What became of the rows so far.
 
     Args:
-        done: how much of the source's total is behind, in its own unit.
+        done: how much of `total` is behind, in bytes or rows.
         enrolled: exemplars that were embedded and written by this run.
         unchanged: exemplars that stood already with the same content.
         truncated: of the enrolled, how many were cut to the encoder's length.
@@ -32,6 +39,7 @@ class Tally:
     """
 
     done: int = 0
+    total: int = 0
     enrolled: int = 0
     unchanged: int = 0
     truncated: int = 0
@@ -80,108 +88,131 @@ class Rejects:
         return isinstance(first, dict) and set(first) == {"place", "id", "reason"}
 
 
+@dataclass(slots=True)
+class Sending:
+    """What is sent: a file as it is, or rows line by line.
+
+    Args:
+        parts: begins to send; may be called again.
+        columns: of the file, as the call names them.
+        places: where each row that was sent stands in its source; of a file, its job tells.
+        unsent: rows that were not sent, for a reason of their own.
+    """
+
+    media_type: str
+    parts: Callable[[], AsyncIterator[bytes]]
+    columns: dict[str, str] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)
+    unsent: list[SourceRow] = field(default_factory=list)
+
+
+def sending(path: Path, columns: Columns) -> Sending:
+    """Prepare a source: a table goes as it is, a folder row by row.
+
+    Raises:
+        SourceInvalid: it is missing, of no known kind, or lacks the columns.
+    """
+    open_source(path, columns)  # says what is wrong with it before anything is sent
+    media_type = media_type_of(path)
+    if media_type is None:
+        return sending_rows(lambda: open_source(path, columns).rows)
+    named = {f"{name}_column": column for name, column in asdict(columns).items()}
+    return Sending(media_type, lambda: _bytes_of(path), named)
+
+
+def sending_rows(rows: Callable[[], Iterable[SourceRow]]) -> Sending:
+    """Prepare rows; those with a reason are not sent."""
+
+    async def lines() -> AsyncIterator[bytes]:
+        sent.places.clear()
+        sent.unsent.clear()
+        for row in rows():
+            if row.exemplar is None:
+                sent.unsent.append(row)
+            else:
+                sent.places.append(row.place)
+                yield orjson.dumps(row.exemplar) + b"\n"
+
+    sent = Sending("application/x-ndjson", lines)
+    return sent
+
+
+async def _bytes_of(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while part := await asyncio.to_thread(file.read, PART_BYTES):
+            yield part
+
+
 async def build(
     client: Client,
     gallery: str,
-    source: Source,
+    sent: Sending,
     rejects: Rejects,
     on_progress: Callable[[Tally], None],
-    *,
-    calls_at_once: int = CALLS_AT_ONCE,
 ) -> Tally:
-    """Enrol every row of a source; calling it again does only what is left.
+    """Send a source, and follow its import to the end; who cancels this cancels that.
 
     Raises:
-        CallFailed: the service refused a batch for good; what was acknowledged stands.
+        CallFailed: the service refused it, or the import failed; what it enrolled stands.
     """
-    tally = Tally()
-    waiting: set[asyncio.Task[None]] = set()
-
-    async def send(rows: list[SourceRow]) -> None:
-        body = {"exemplars": [row.exemplar for row in rows]}
-        try:
-            reply = await _patiently(client, gallery, body)
-        except CallFailed as error:
-            if error.code not in TOO_MUCH or len(rows) == 1:
-                raise
-            half = len(rows) // 2
-            await send(rows[:half])
-            await send(rows[half:])
-            return
-        for failure in reply["failed"]:
-            row = rows[failure["position"]]
-            rejects.add(row.place, failure["id"], f"{failure['code']}: {failure['message']}")
-        tally.rejected += len(reply["failed"])
-        tally.enrolled += reply["enrolled"] - reply["unchanged"]
-        tally.unchanged += reply["unchanged"]
-        tally.truncated += len(reply["truncated"])
-        tally.done = max(tally.done, rows[-1].done)
-        on_progress(tally)
-
+    path = f"{gallery_path(gallery)}/import?{urlencode(sent.columns)}"
+    job = await _patiently(lambda: client.upload(path, sent.parts(), sent.media_type))
+    number = job["job"]
+    pause, pause_max = LOOK_SECONDS
     try:
-        for rows in batches(sound(source.rows, tally, rejects)):
-            if len(waiting) >= calls_at_once:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.gather(*done)  # raises what one of them did
-            waiting.add(asyncio.create_task(send(rows)))
-        await asyncio.gather(*waiting)
+        while job["state"] not in ENDED:
+            await asyncio.sleep(pause)
+            pause = min(pause_max, 1.5 * pause)
+            job = await _patiently(lambda: client.call("GET", f"/v1/jobs/{number}"))
+            if job["state"] not in ENDED:
+                on_progress(_tally(job, sent))
+        await _reject(client, job, sent, rejects)
+    except asyncio.CancelledError:
+        with suppress(CallFailed):
+            await client.call("DELETE", f"/v1/jobs/{number}")
+        raise
     finally:
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
         rejects.close()
-    tally.done = source.total
+    if job["state"] != "done":
+        passing = job["state"] == "cancelled"  # by somebody else: it can be sent again
+        raise CallFailed(
+            f"import {number} into {gallery} {job['state']}: {job['reason'] or 'by a call'}",
+            status=0 if passing else 422,
+            code="",
+        )
+    tally = _tally(job, sent)
+    tally.done = tally.total = max(1, tally.total)
     on_progress(tally)
     return tally
 
 
-def sound(rows: Iterable[SourceRow], tally: Tally, rejects: Rejects) -> Iterator[SourceRow]:
-    """Yield the rows that can be sent; reject the others, repeated ids among them."""
-    seen: set[bytes] = set()
-    for row in rows:
-        reason, exemplar_id = row.reason, None
-        if row.exemplar is not None:
-            exemplar_id = row.exemplar["id"]
-            print_of_id = hashlib.blake2b(
-                exemplar_id.encode("utf-8", "surrogatepass"), digest_size=12
-            ).digest()
-            if print_of_id not in seen:
-                seen.add(print_of_id)
-                yield row
-                continue
-            reason = f"id {exemplar_id!r} stands earlier in this source already"
-        rejects.add(row.place, exemplar_id, reason)
-        tally.rejected += 1
+def _tally(job: dict[str, Any], sent: Sending) -> Tally:
+    counts = {name: job[name] for name in ("done", "total", "enrolled", "unchanged", "truncated")}
+    return Tally(**counts, rejected=job["failed"] + len(sent.unsent))
 
 
-def batches(rows: Iterable[SourceRow]) -> Iterator[list[SourceRow]]:
-    """Group rows into calls, bounded by count and by size."""
-    batch: list[SourceRow] = []
-    size = 0
-    for row in rows:
-        weight = _weight(row)
-        if batch and (len(batch) >= BATCH_ROWS or size + weight > BATCH_CHARACTERS):
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += weight
-    if batch:
-        yield batch
+async def _reject(client: Client, job: dict[str, Any], sent: Sending, rejects: Rejects) -> None:
+    """Write down every row that was refused, here or there."""
+    for row in sent.unsent:
+        rejects.add(row.place, None, row.reason)
+    after: int | None = -1
+    listed = 0
+    while after is not None:
+        path = f"/v1/jobs/{job['job']}/failures?limit={FAILURES_AT_ONCE}&after={after}"
+        page = await _patiently(partial(client.call, "GET", path))
+        for failure in page["failures"]:
+            place = sent.places[failure["position"]] if sent.places else failure["place"]
+            rejects.add(place, failure["id"], f"{failure['code']}: {failure['message']}")
+        after, listed = page["next"], listed + len(page["failures"])
+    if job["failed"] > listed:
+        rejects.add("elsewhere", None, f"{job['failed'] - listed} more rows, which are not listed")
 
 
-def _weight(row: SourceRow) -> int:
-    assert row.exemplar is not None
-    item = row.exemplar["item"]
-    if isinstance(item, dict) and isinstance(item.get("vector"), list):
-        return 20 * len(item["vector"])
-    return len(str(item)) + len(str(row.exemplar.get("payload")))
-
-
-async def _patiently(client: Client, gallery: str, body: object) -> Any:
+async def _patiently(call: Callable[[], Awaitable[Any]]) -> Any:
     """Call, and call again when the service asks for patience."""
     for attempt in range(TRIES_MAX):
         try:
-            return await client.gallery("POST", gallery, "/exemplars", body)
+            return await call()
         except CallFailed as error:
             if error.retry_after_seconds is None or attempt == TRIES_MAX - 1:
                 raise

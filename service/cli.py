@@ -4,11 +4,12 @@ import importlib
 
 import click
 
+# The commands of a group may stand in several files; the first says what the group is.
 GROUPS = {
-    "serve": "service.commands.serve",
-    "models": "service.commands.models",
-    "gallery": "service.commands.gallery",
-    "keys": "service.commands.keys",
+    "serve": ("serve",),
+    "models": ("models",),
+    "gallery": ("gallery", "copies"),
+    "keys": ("keys",),
 }
 
 
@@ -23,7 +24,12 @@ class Lazy(click.Group):
         """Import one command."""
         if cmd_name not in GROUPS:
             return None
-        command: click.Command = importlib.import_module(GROUPS[cmd_name]).command
+        first, *more = (
+            importlib.import_module(f"service.commands.{name}").command for name in GROUPS[cmd_name]
+        )
+        for one in more:
+            first.commands.update(one.commands)
+        command: click.Command = first
         return command
 
 

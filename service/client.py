@@ -51,7 +51,7 @@ class Client:
             raise CallFailed(f"this cannot be sent to {at}: {error}", status=0, code="") from error
         return self._answer(response)
 
-    async def download(self, path: str, file: BinaryIO) -> None:
+    async def download(self, method: str, path: str, file: BinaryIO) -> None:
         """Make a call whose answer goes to a file as it comes.
 
         Raises:
@@ -59,7 +59,7 @@ class Client:
             OSError: the file takes no more.
         """
         try:
-            async with self._http.stream("POST", path) as response:
+            async with self._http.stream(method, path) as response:
                 if not response.is_success:
                     await response.aread()
                     raise refusal(response)
@@ -68,14 +68,17 @@ class Client:
         except httpx.HTTPError as error:
             raise self._unanswered(error) from error
 
-    async def upload(self, path: str, parts: AsyncIterator[bytes]) -> Any:
+    async def upload(
+        self, path: str, parts: AsyncIterator[bytes], media_type: str = "application/octet-stream"
+    ) -> Any:
         """Make a call whose body goes out as it is read.
 
         Raises:
             CallFailed: refused, or no answer.
         """
         try:
-            response = await self._http.post(path, content=parts)
+            headers = {"content-type": media_type}
+            response = await self._http.post(path, content=parts, headers=headers)
         except httpx.HTTPError as error:
             raise self._unanswered(error) from error
         return self._answer(response)
@@ -149,7 +152,10 @@ async def open_client(
     parts = assemble(settings.model_copy(update=alone))
     try:
         transport = InProcess(create_app(parts))
-        async with httpx.AsyncClient(transport=transport, base_url="http://local") as http:
+        async with (
+            parts.imports.running(),
+            httpx.AsyncClient(transport=transport, base_url="http://local") as http,
+        ):
             yield Client(http)
     finally:
         parts.close()

@@ -27,9 +27,8 @@ class Edge:
     """The outermost middleware, pure ASGI.
 
     Args:
-        bodies: reads bodies, each and all of them bounded.
+        bodies: reads bodies, each and all of them bounded, and knows how long a request may take.
         gate: lets callers in by their keys.
-        request_seconds_max: seconds that any request may take.
         traces: where a span of each request goes; None makes none.
     """
 
@@ -40,14 +39,12 @@ class Edge:
         bodies: Bodies,
         gate: Gate,
         metrics: Metrics,
-        request_seconds_max: float,
         traces: Traces | None = None,
     ) -> None:
         self._app = app
         self._bodies = bodies
         self._gate = gate
         self._metrics = metrics
-        self._request_seconds_max = request_seconds_max
         self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +74,8 @@ class Edge:
 
         try:
             leave = await self._gate.enter(scope["path"], headers.get("authorization", ""), asking)
-            asking.deadline = started + patience_seconds(headers, self._request_seconds_max)
+            seconds_max = self._bodies.seconds_max(scope["path"])
+            asking.deadline = started + patience_seconds(headers, seconds_max)
             coming, after = await body.handed_on(scope["path"], headers, receive)
             left = asking.deadline - monotonic()
             await unless_gone(self._app(scope, coming, sending), after, seconds=left)

@@ -1,51 +1,34 @@
 """Enrolment as a use case: good exemplars stand, bad ones are named, known ones cost nothing."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
 from anyio.to_thread import run_sync
 from pydantic import ValidationError
 
 from index.errors import RowsInvalid, SpaceMismatch
-from index.exemplar import Exemplar, check_name, payload_json
+from index.exemplar import Exemplar
 from index.gallery import Gallery
-from models.errors import InputError, ItemTooLarge
+from models.errors import InputError
 from models.modality import Item
 from service.asking import Asking
 from service.call import Embedded
+from service.candidates import Candidate, Failure, Fit, candidate_of, gated
 from service.embedder import Embedder
 from service.errors import DeadlineExceeded, ExemplarInvalid, ExemplarRepeated, LaneDead
-from service.intake import Parsed, Vector, parse_item
 from service.problems import row_of
-from service.queries import Row, gated
 from service.replies import first_complaint
 from service.schemas import ExemplarIn
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """An exemplar that is well formed, before its row is known."""
+class Ready:
+    """What can be written: exemplars; how many stand already; what was cut or refused."""
 
-    position: int
-    id: str
-    label: str | None
-    payload: dict[str, Any] | None
-    item: Item | Row
-    kept: dict[str, Any] | None  # the item as it came, kept so that it can be embedded again
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An exemplar that was not enrolled."""
-
-    position: int
-    id: str | None
-    code: str
-    message: str
+    exemplars: list[Exemplar]
+    unchanged: int
+    truncated: list[int]
+    failed: list[Failure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,69 +64,60 @@ class Enroller:
         """
         failed: list[Failure] = []
         with asking.timings.stage("decode"):
-            candidates = await run_sync(self._parse, raw, gallery.dim, failed)
+            candidates = await run_sync(self._parse, raw, self.fit(gallery), failed)
+        ready = await self.ready(gallery, candidates, asking)
+        with asking.timings.stage("write"):
+            seq = await run_sync(gallery.enrol, ready.exemplars)
+        failed = sorted([*failed, *ready.failed], key=lambda failure: failure.position)
+        enrolled = ready.unchanged + len(ready.exemplars)
+        return Enrolled(seq, enrolled, ready.unchanged, ready.truncated, failed)
+
+    def fit(self, gallery: Gallery) -> Fit:
+        """Tell what the candidates of a gallery must fit."""
+        return Fit(gallery.dim, self._item_bytes_max, self._payload_bytes_max)
+
+    async def ready(
+        self, gallery: Gallery, candidates: Sequence[Candidate], asking: Asking
+    ) -> Ready:
+        """Leave out what stands already, and embed what is no row yet.
+
+        Raises:
+            SpaceMismatch: there are items to embed, and the gallery's encoder is not loaded.
+        """
         known = await run_sync(
             gallery.unchanged, [c.id for c in candidates], [c.digest for c in candidates]
         )
         fresh = [c for c, stands in zip(candidates, known, strict=True) if not stands]
-        exemplars: list[Exemplar] = []
-        truncated: list[int] = []
+        ready = Ready([], len(candidates) - len(fresh), [], [])
         rows = await self._rows(gallery, fresh, asking)
         for c, row in zip(fresh, rows, strict=True):
             if isinstance(row, Embedded):
-                exemplars.append(Exemplar(c.id, row.row, c.label, c.payload, c.kept, c.digest))
-                truncated += [c.position] * row.truncated
+                ready.exemplars.append(
+                    Exemplar(c.id, row.row, c.label, c.payload, c.kept, c.digest)
+                )
+                ready.truncated.extend([c.position] * row.truncated)
             else:
-                failed.append(_failure(c.position, c.id, row))
-        with asking.timings.stage("write"):
-            if exemplars:
-                seq = await run_sync(gallery.enrol, exemplars)
-            else:
-                seq = gallery.seq
-        unchanged = len(candidates) - len(fresh)
-        failed.sort(key=lambda failure: failure.position)
-        return Enrolled(seq, unchanged + len(exemplars), unchanged, truncated, failed)
+                ready.failed.append(_failure(c.position, c.id, row))
+        return ready
 
-    def _parse(self, raw: Sequence[object], dim: int, failed: list[Failure]) -> list[Candidate]:
-        candidates: list[Candidate] = []
-        seen: dict[str, int] = {}
+    def _parse(self, raw: Sequence[object], fit: Fit, failed: list[Failure]) -> list[Candidate]:
+        found: list[Candidate] = []
         for position, value in enumerate(raw):
             try:
-                candidate = self._candidate(position, value, dim)
-                first = seen.setdefault(candidate.id, position)
-                if first != position:
-                    raise ExemplarRepeated(
-                        f"id {candidate.id!r} stands at position {first} of this call already"
-                    )
-            except (ExemplarInvalid, ExemplarRepeated, InputError, RowsInvalid) as error:
+                found.append(candidate_of(position, _formed(value), fit))
+            except (ExemplarInvalid, InputError, RowsInvalid) as error:
                 failed.append(_failure(position, _id_of(value), error))
+        candidates: list[Candidate] = []
+        seen: dict[str, int] = {}
+        for one, wrong in gated(found, fit.dim):
+            if wrong is not None:
+                failed.append(_failure(one.position, one.id, wrong))
+            elif (first := seen.setdefault(one.id, one.position)) != one.position:
+                again = f"id {one.id!r} stands at position {first} of this call already"
+                failed.append(_failure(one.position, one.id, ExemplarRepeated(again)))
             else:
-                candidates.append(candidate)
+                candidates.append(one)
         return candidates
-
-    def _candidate(self, position: int, value: object, dim: int) -> Candidate:
-        try:
-            one = ExemplarIn.model_validate(value)
-        except ValidationError as error:
-            complaints = error.errors(include_url=False, include_input=False)
-            raise ExemplarInvalid(first_complaint(complaints, whole="exemplar")[1]) from None
-        check_name(one.id, "id")
-        if one.label is not None:
-            check_name(one.label, "label")
-        size = len((payload_json(one.payload, "payload") or "").encode())
-        if size > self._payload_bytes_max:
-            raise ItemTooLarge(
-                f"payload has {size} bytes as JSON; the limit is {self._payload_bytes_max} "
-                "(SEMBLANCE_PAYLOAD_BYTES_MAX)"
-            )
-        parsed = parse_item(one.item, self._item_bytes_max)
-        item: Item | Row
-        if isinstance(parsed, Vector):
-            item, kept = gated(parsed, dim), None
-        else:
-            item, kept = parsed, {"text": one.item} if isinstance(one.item, str) else one.item
-        digest = digest_of(one, parsed)
-        return Candidate(position, one.id, one.label, one.payload, item, kept, digest)
 
     async def _rows(
         self, gallery: Gallery, fresh: Sequence[Candidate], asking: Asking
@@ -154,7 +128,7 @@ class Enroller:
         return [
             next(outcomes)
             if isinstance(c.item, Item)
-            else Embedded(c.item, cost=0, truncated=False)
+            else Embedded(c.item.row, cost=0, truncated=False)
             for c in fresh
         ]
 
@@ -177,16 +151,18 @@ class Enroller:
         return outcomes
 
 
-def digest_of(one: ExemplarIn, item: Parsed) -> bytes:
-    """Hash what an exemplar says, so that saying it again costs nothing."""
-    hashed = hashlib.blake2b(digest_size=16)
-    if isinstance(item, Vector):
-        hashed.update(item.row.tobytes())
-        spoken: list[object] = [one.label, one.payload]
-    else:
-        spoken = [one.label, one.payload, one.item]
-    hashed.update(orjson.dumps(spoken, option=orjson.OPT_SORT_KEYS))
-    return hashed.digest()
+def _formed(value: object) -> dict[str, object]:
+    """Pass what has the form of an exemplar.
+
+    Raises:
+        ExemplarInvalid: naming what has not.
+    """
+    try:
+        one = ExemplarIn.model_validate(value)
+    except ValidationError as error:
+        complaints = error.errors(include_url=False, include_input=False)
+        raise ExemplarInvalid(first_complaint(complaints, whole="exemplar")[1]) from None
+    return {"id": one.id, "label": one.label, "item": one.item, "payload": one.payload}
 
 
 def _failure(position: int, exemplar_id: str | None, error: Exception) -> Failure:

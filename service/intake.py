@@ -77,7 +77,7 @@ def check_size(content: object, bytes_max: float) -> None:
     elif isinstance(content, bytes):
         size = len(content)
     else:
-        size = 4 * len(content) if isinstance(content, list) else 0
+        size = 4 * len(content) if isinstance(content, list | np.ndarray) else 0
     if size > bytes_max:
         raise ItemTooLarge(
             f"the item has {size} bytes; the limit is {bytes_max} (SEMBLANCE_ITEM_BYTES_MAX): "
@@ -116,7 +116,7 @@ def spread(value: object) -> list[object]:
 
 
 def parse_vector(value: object) -> NDArray[np.float32]:
-    """Parse a list of numbers, or the base64 of little-endian float32.
+    """Parse a list or an array of numbers, or the base64 of little-endian float32.
 
     >>> parse_vector([0.5, 1])
     array([0.5, 1. ], dtype=float32)
@@ -133,10 +133,11 @@ def parse_vector(value: object) -> NDArray[np.float32]:
             raise ItemUndecodable(f"'vector' holds {len(raw)} bytes; float32 needs a multiple of 4")
         return np.frombuffer(raw, dtype="<f4").astype(np.float32)
     flat = "'vector' is a flat list of numbers, or the base64 of little-endian float32"
-    if not isinstance(value, list) or not value or not set(map(type, value)) <= {int, float}:
+    if isinstance(value, list) and not set(map(type, value)) <= {int, float}:
         raise ItemUndecodable(flat)
     row = np.asarray(value)
-    if row.dtype.kind not in "iuf":  # whole numbers beyond 64 bits
+    # Other kinds: nothing of the sort, or whole numbers beyond 64 bits.
+    if row.ndim != 1 or not row.size or row.dtype.kind not in "iuf":
         raise ItemUndecodable(flat)
     with np.errstate(over="ignore"):  # becomes infinite, which the index's gate refuses by name
         return row.astype(np.float32)

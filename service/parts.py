@@ -10,6 +10,7 @@ from service.allowance import Allowance
 from service.asking import Asking
 from service.embedder import Embedder
 from service.enroller import Enroller
+from service.imports.runner import Imports
 from service.keys import Keys
 from service.metrics import Metrics
 from service.searcher import Searcher
@@ -34,6 +35,7 @@ class Parts:
     galleries: Galleries
     embedder: Embedder
     enroller: Enroller
+    imports: Imports
     searcher: Searcher
     metrics: Metrics
     keys: Keys | None

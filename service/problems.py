@@ -41,6 +41,10 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.RowsInvalid: Row(422, "invalid_request_error", "rows_invalid"),
     index_errors.FilterInvalid: Row(422, "invalid_request_error", "filter_invalid"),
     index_errors.TooFewImpostors: Row(422, "invalid_request_error", "too_few_impostors"),
+    index_errors.JobUnknown: Row(404, "not_found", "job_unknown"),
+    index_errors.JobEnded: Row(409, "conflict", "job_ended"),
+    index_errors.JobStopped: Row(409, "conflict", "job_stopped"),
+    index_errors.JobsFull: Row(503, "overloaded", "jobs_full"),
     index_errors.SnapshotCorrupt: Row(422, "invalid_request_error", "snapshot_corrupt"),
     index_errors.SnapshotTooLarge: Row(422, "invalid_request_error", "snapshot_too_large"),
     index_errors.GalleryFull: Row(507, "overloaded", "gallery_full"),
@@ -80,6 +84,7 @@ BY_STATUS: dict[int, Row] = {  # what the web framework itself refuses
 # Advice for those that pass by themselves; an Overloaded knows better and says so itself.
 RETRY_AFTER_SECONDS: dict[type[Exception], int] = {
     index_errors.StoreUnavailable: 5,
+    index_errors.JobsFull: 60,
     service_errors.LaneDead: 5,
     service_errors.Draining: 5,
 }

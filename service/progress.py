@@ -14,8 +14,8 @@ LINE_SECONDS = 10.0
 
 
 @contextmanager
-def progress_bar(what: str, total: int | None) -> Iterator[Callable[..., None]]:
-    """Show progress on standard error; call what is yielded with a tally (and a new total)."""
+def progress_bar(what: str) -> Iterator[Callable[[Tally], None]]:
+    """Show progress on standard error; call what is yielded with a tally."""
     console = Console(file=sys.stderr)
     started = last = time.monotonic()
     finished = False
@@ -31,19 +31,18 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[..., None]]:
     )
 
     with bar:
-        task = bar.add_task(what, total=total, words="")
+        task = bar.add_task(what, total=None, words="")
 
-        def update(tally: Tally, now_total: int | None = None) -> None:
+        def update(tally: Tally) -> None:
             nonlocal last, finished
-            all_of_it = now_total or total
             words = told(tally, time.monotonic() - started)
-            bar.update(task, completed=tally.done, total=all_of_it, words=words)
+            bar.update(task, completed=tally.done, total=tally.total or None, words=words)
             if console.is_terminal or finished:
                 return
-            finished = tally.done == all_of_it
+            finished = 0 < tally.total == tally.done
             if finished or time.monotonic() - last > LINE_SECONDS:
                 last = time.monotonic()
-                share = 100 * tally.done / max(1, all_of_it or 1)
+                share = 100 * tally.done / max(1, tally.total)
                 left = (last - started) * (100 - share) / max(share, 0.1)
                 console.print(f"{what}: {share:.0f} %, {words}, {left:.0f} s left", soft_wrap=True)
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import RowsInvalid, SpaceMismatch
-from index.vectors import unit_rows
 from models.errors import InputError
 from models.modality import Item, Role
 from service.asking import Asking
+from service.candidates import unit_row
 from service.embedder import Embedder, ItemFailed
 from service.intake import Vector, parse_item
 from service.shelf import Model
@@ -65,22 +65,7 @@ def parse_askable(value: object, dim: int, bytes_max: int) -> Item | Row:
         RowsInvalid: the vector is not of this dimension, not finite, or zero.
     """
     one = parse_item(value, bytes_max)
-    return gated(one, dim) if isinstance(one, Vector) else one
-
-
-def gated(vector: Vector, dim: int) -> Row:
-    """Pass one vector through the index's gate.
-
-    Raises:
-        RowsInvalid: it is not of this dimension, not finite, or zero.
-    """
-    if vector.row.shape != (dim,):
-        raise RowsInvalid(f"the vector has {vector.row.size} numbers; the space has {dim}")
-    try:
-        row: Row = unit_rows(vector.row[np.newaxis], dim)[0]
-    except RowsInvalid as error:
-        raise RowsInvalid(str(error).replace("vectors[0]", "the vector")) from None
-    return row
+    return unit_row(one.row, dim) if isinstance(one, Vector) else one
 
 
 async def rows_of(

@@ -161,6 +161,58 @@ class EnrolReply(BaseModel):
     failed: list[FailedOut]
 
 
+class JobFailureOut(BaseModel):
+    """A row that was not enrolled: its position from 0 on, where it stands in the file, and why."""
+
+    position: int
+    place: str
+    id: str | None
+    code: str
+    message: str
+
+
+class JobOut(BaseModel):
+    """An import, and how far it is: `done` of `total` are bytes, or rows of a Parquet file."""
+
+    job: int
+    gallery: str
+    state: Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
+    reason: str | None = Field(description="Why it failed, or what holds it up while it runs.")
+    rows: int
+    enrolled: int
+    unchanged: int
+    truncated: int
+    failed: int
+    done: int
+    total: int
+    rows_per_second: float | None
+    seconds_left: float | None
+    created_at: str
+    ended_at: str | None
+    failures: list[JobFailureOut] = Field([], description="The first ones, of one job alone.")
+
+
+class JobsReply(BaseModel):
+    """All jobs that are remembered, the oldest first."""
+
+    jobs: list[JobOut]
+
+
+class JobFailuresReply(BaseModel):
+    """One page; ``next`` is the `after` of the one after it."""
+
+    failures: list[JobFailureOut]
+    next: int | None
+
+
+class JobDeletedReply(BaseModel):
+    """A job that was cancelled, or one that had ended and is forgotten."""
+
+    job: int
+    state: Literal["done", "failed", "cancelled"]
+    forgotten: bool
+
+
 class ExemplarOut(BaseModel):
     """A stored exemplar."""
 

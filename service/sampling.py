@@ -12,10 +12,10 @@ from typing import Any
 
 from models.manifest import MANIFEST_NAME
 from service import samples
-from service.builder import Rejects, Tally, build
+from service.builder import Rejects, Tally, build, sending_rows
 from service.client import CallFailed, Client
 from service.settings import Settings
-from service.source import Source, SourceRow
+from service.source import SourceRow
 
 PENDING = "pending"  # stands for the moment at which the gallery is made, until that is known
 
@@ -44,9 +44,7 @@ async def build_sample(
     client: Client,
     sample: ModuleType,
     settings: Settings,
-    on_progress: Callable[[Tally, int], None],
-    *,
-    calls_at_once: int = 2,
+    on_progress: Callable[[Tally], None],
 ) -> Tally | None:
     """Build one sample gallery and remember it; a half-built one is completed.
 
@@ -63,16 +61,9 @@ async def build_sample(
         return None
     _remember(settings, sample, None, made_at)
     exemplars = await asyncio.to_thread(list, sample.rows())
-    source = Source(_numbered(exemplars), len(exemplars))
+    sent = sending_rows(lambda: _numbered(exemplars))
     rejects = Rejects(settings.data_dir / f"sample-{sample.NAME}.rejected.jsonl")
-    tally = await build(
-        client,
-        sample.NAME,
-        source,
-        rejects,
-        lambda so_far: on_progress(so_far, len(exemplars)),
-        calls_at_once=calls_at_once,
-    )
+    tally = await build(client, sample.NAME, sent, rejects, on_progress)
     _remember(settings, sample, _version(sample, settings), made_at)
     return tally
 

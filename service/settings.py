@@ -101,6 +101,15 @@ class Settings(BaseSettings):
     index_memory_share: float = Field(
         0.5, ge=0, description="Memory that an index may take, as a share of its vectors'."
     )
+    import_bytes_max: int = Field(
+        8 << 30, ge=1024, description="Bytes of a file that is sent to be imported."
+    )
+    jobs_max: int = Field(
+        100, ge=1, description="Imports that wait, run, or are remembered; one runs at a time."
+    )
+    job_failures_max: int = Field(
+        10_000, ge=1, description="Failed rows of one import that are listed; all are counted."
+    )
 
     snapshot_bytes_max: int = Field(
         8 << 30, ge=1, description="Bytes of one snapshot, taken or restored."
@@ -114,6 +123,9 @@ class Settings(BaseSettings):
     )
     body_seconds_max: float = Field(
         60.0, gt=0, description="Time for a request's body to arrive; then 408."
+    )
+    upload_seconds_max: float = Field(
+        3600.0, gt=0, description="Time for a file to import or to restore to arrive; then 408."
     )
     idle_seconds_max: float = Field(
         60.0, gt=0, description="Time a connection may stay open between requests."

@@ -1,11 +1,11 @@
 """Snapshots between a service and a file of the caller's."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from index.snapshot import Head, checked
+from service.arriving import arriving
 from service.client import Client, gallery_path
 
 PART_BYTES = 1 << 20
@@ -19,17 +19,9 @@ async def fetch(client: Client, gallery: str, path: Path) -> Head:
         SnapshotCorrupt: it did not arrive as it was sent.
         OSError: the file cannot be written.
     """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("w+b") as file:
-            await client.download(f"{gallery_path(gallery)}/snapshot", file)
-            head = checked(file, _go_on)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return head
+    with arriving(path) as file:
+        await client.download("POST", f"{gallery_path(gallery)}/snapshot", file)
+        return checked(file, _go_on)
 
 
 async def send(client: Client, gallery: str, path: Path, *, replace: bool) -> dict[str, Any]:

@@ -14,8 +14,11 @@ from typing import Any, Protocol, cast
 
 import orjson
 
+from models.errors import ItemUndecodable
 from service import sources
+from service.intake import parse_vector
 
+SPACE_KEY = b"semblance.space"  # where a file says in which space its vectors lie
 ROW_BYTES_MAX = 8 << 20  # of one row as JSON; the service bounds its parts more tightly
 
 
@@ -40,20 +43,23 @@ class SourceRow:
     Args:
         place: line, row number or file name, for messages.
         done: how much of ``Source.total`` is behind it.
+        kept: the item that the exemplar's vector is the embedding of, where it is told.
     """
 
     place: str
     done: int
     exemplar: dict[str, Any] | None
     reason: str = ""
+    kept: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows, and how much there is in all, in bytes, rows or files."""
+    """Rows, and how much there is in all, in bytes, rows or files; and their space, if told."""
 
     rows: Iterable[SourceRow]
     total: int
+    space: str | None = None
 
 
 class Reader(Protocol):
@@ -61,6 +67,9 @@ class Reader(Protocol):
 
     kind: str
     """What it reads, for messages: `.csv`, `a folder of texts`."""
+
+    media_types: Mapping[str, str]
+    """Content types of what it reads, each with the suffix of such a file; none for a folder."""
 
     def recognises(self, path: Path) -> bool:
         """Tell by name and kind whether what stands there is read here; no two readers agree."""
@@ -81,6 +90,20 @@ def readers() -> list[Reader]:
     return [cast(Reader, importlib.import_module(f"{sources.__name__}.{name}")) for name in names]
 
 
+def suffixes() -> dict[str, str]:
+    """Tell the content types that can be sent, each with the suffix that such a file gets."""
+    return {media: suffix for one in readers() for media, suffix in one.media_types.items()}
+
+
+def media_type_of(path: Path) -> str | None:
+    """Tell the content type of a file that is read here; None for a folder."""
+    for reader in readers():
+        if reader.recognises(path):
+            named = {suffix: media for media, suffix in reader.media_types.items()}
+            return named.get(path.suffix.lower())
+    return None
+
+
 def open_source(path: Path, columns: Columns) -> Source:
     """Open a source by what it is.
 
@@ -97,53 +120,84 @@ def open_source(path: Path, columns: Columns) -> Source:
 
 
 def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) -> SourceRow:
-    """Make an exemplar of a row's cells: id, label, text, vector or item; the rest is payload."""
+    """Make an exemplar of a row's cells: id, label, text, vector or item; the rest is payload.
+
+    Where there is an item beside a vector, the vector is its embedding, and it is kept.
+    """
     own = (columns.id, columns.label, columns.text, columns.vector)
     cells = {name: value for name, value in cells.items() if value is not None or name not in own}
-    if isinstance(cells.get("item"), dict | str):
-        item, used = cells["item"], "item"
-    elif columns.vector in cells:
-        item, used = {"vector": _vector(cells[columns.vector])}, columns.vector
-    elif columns.text in cells:
-        item, used = {"text": cells[columns.text]}, columns.text
-    else:
+    item, vector, used = _content(cells, columns)
+    if not used:
         return SourceRow(place, done, None, f"no {columns.text!r}: the cell is empty or missing")
     for name in (columns.id, columns.label):
         if isinstance(cells.get(name), bool | list | dict):
             return SourceRow(place, done, None, f"{name!r} is neither a string nor a number")
     label = cells.get(columns.label)
-    payload = {n: v for n, v in cells.items() if n not in (columns.id, columns.label, used)}
-    if isinstance(cells.get("payload"), dict):
+    used |= {columns.id, columns.label}
+    payload = {name: value for name, value in cells.items() if name not in used}
+    is_told = isinstance(cells.get("payload"), dict)
+    if is_told:
         payload |= payload.pop("payload")
     exemplar: dict[str, Any] = {
         "label": None if label is None else str(label),
         "item": item,
-        "payload": payload or None,
+        "payload": payload if payload or is_told else None,
+        "id": str(cells[columns.id]) if columns.id in cells else None,
     }
-    try:
-        exemplar["id"] = str(cells[columns.id]) if columns.id in cells else None
-        spoken = json.dumps(
-            exemplar, sort_keys=True, allow_nan=False, ensure_ascii=False, default=_plain
-        ).encode()
-        # As the service will read it, and it will be sent: 400 digits are no number there.
-        exemplar = orjson.loads(spoken)
-        orjson.dumps(exemplar)
-    except (ValueError, TypeError, RecursionError) as error:  # NaN, surrogates, bytes, too deep
-        return SourceRow(place, done, None, f"cannot be written as JSON: {error}")
-    if len(spoken) > ROW_BYTES_MAX:
-        return SourceRow(place, done, None, f"more than {ROW_BYTES_MAX} bytes as JSON; split it")
-    if exemplar["id"] is None:  # a row without an id is its content: the same again is the same
-        exemplar["id"] = hashlib.blake2b(spoken, digest_size=16).hexdigest()
-    return SourceRow(place, done, exemplar)
-
-
-def _vector(value: Any) -> Any:
-    if isinstance(value, str) and value.lstrip().startswith("["):
+    if item is not None or payload or exemplar["id"] is None:
         try:
-            return json.loads(value)
+            exemplar = _as_json(exemplar, vector)
+        except ItemUndecodable as error:
+            return SourceRow(place, done, None, str(error))
+        except (ValueError, TypeError, RecursionError) as error:  # NaN, surrogates, bytes, too deep
+            return SourceRow(place, done, None, f"cannot be written as JSON: {error}")
+    if vector is None:
+        return SourceRow(place, done, exemplar)
+    kept, exemplar["item"] = exemplar["item"], {"vector": _listed(vector)}
+    return SourceRow(place, done, exemplar, kept={"text": kept} if isinstance(kept, str) else kept)
+
+
+def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[str]]:
+    """Find what a row is about: its item, its vector, and the columns that these stand in."""
+    item, vector = cells.get("item"), cells.get(columns.vector)
+    if isinstance(item, dict | str):
+        return item, vector, {"item", columns.vector}
+    if vector is not None:
+        return None, vector, {columns.vector}
+    if columns.text in cells:
+        return {"text": cells[columns.text]}, None, {columns.text}
+    return None, None, set()
+
+
+def _as_json(exemplar: dict[str, Any], vector: Any) -> dict[str, Any]:
+    """Return an exemplar as the service will read it; one without an id gets its content's.
+
+    Raises:
+        ValueError, TypeError, RecursionError: it cannot be written as JSON, or is too large.
+        ItemUndecodable: it is named by its vector, which is none.
+    """
+    spoken = _WRITER.encode(exemplar).encode()
+    if len(spoken) > ROW_BYTES_MAX:
+        raise ValueError(f"it has more than {ROW_BYTES_MAX} bytes; split it")
+    # It will be sent: 400 digits are no number there.
+    read: dict[str, Any] = orjson.loads(spoken)
+    orjson.dumps(read)
+    if read["id"] is None:  # the same content again is the same row
+        hashed = hashlib.blake2b(spoken, digest_size=16)
+        if vector is not None:
+            hashed.update(parse_vector(_listed(vector)).tobytes())
+        read["id"] = hashed.hexdigest()
+    return read
+
+
+def _listed(vector: Any) -> Any:
+    """Read a vector that is written as a JSON list; others stay what they are."""
+    if isinstance(vector, str) and vector.lstrip().startswith("["):
+        try:
+            return orjson.loads(vector)
         except ValueError:
-            return value  # the service says what is wrong with it
-    return value
+            return vector  # the service says what is wrong with it
+    return vector
 
 
 def _plain(value: object) -> object:
@@ -151,6 +205,10 @@ def _plain(value: object) -> object:
     if isinstance(value, bytes):
         raise TypeError("bytes have no place in JSON")
     return str(value)
+
+
+# One for all: `json.dumps` with options would make a new one for each row.
+_WRITER = json.JSONEncoder(sort_keys=True, allow_nan=False, default=_plain)
 
 
 def check_columns(names: list[str], columns: Columns, path: Path) -> None:

@@ -23,9 +23,19 @@ def open_spool(folder: Path) -> Iterator[BinaryIO]:
     Raises:
         StoreUnavailable: the disk refused.
     """
+    with told_of_disk(), TemporaryFile(dir=folder) as file:
+        yield file
+
+
+@contextmanager
+def told_of_disk() -> Iterator[None]:
+    """Tell of a disk that refuses as the index does.
+
+    Raises:
+        StoreUnavailable: the disk refused.
+    """
     try:
-        with TemporaryFile(dir=folder) as file:
-            yield file
+        yield
     except OSError as error:
         log.exception("the data folder takes no file")
         raise StoreUnavailable(

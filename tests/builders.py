@@ -16,6 +16,8 @@ from service.batching import Batching
 from service.embedder import Embedder
 from service.enroller import Enroller
 from service.errors import ModelUnknown
+from service.imports.files import Files
+from service.imports.runner import Imports
 from service.keys import Keys
 from service.lane import Lane
 from service.metrics import Metrics
@@ -37,7 +39,12 @@ def running(
 ) -> Iterator[Parts]:
     """Run the service's parts on a folder, with fake encoders by default."""
     made = Settings(data_dir=folder, samples=False, **settings)
-    galleries = Galleries.open(folder, filter_depth_max=made.filter_depth_max)
+    galleries = Galleries.open(
+        folder,
+        filter_depth_max=made.filter_depth_max,
+        jobs_max=made.jobs_max,
+        job_failures_max=made.job_failures_max,
+    )
     metrics = Metrics()
     named = {encoder.name: encoder for encoder in encoders or [FakeEncoder()]}
 
@@ -72,6 +79,7 @@ def running(
         galleries,
         embedder,
         enroller,
+        Imports(galleries, enroller, Files(folder, made.import_bytes_max)),
         Searcher(embedder, item_bytes_max=made.item_bytes_max, bulk_at_once=2),
         metrics,
         keys,
@@ -90,7 +98,10 @@ async def calling(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
     """Call the application of these parts."""
     transport = httpx.ASGITransport(create_app(parts), raise_app_exceptions=False)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with (
+            parts.imports.running(),
+            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        ):
             yield client
     finally:
         await parts.leave()

@@ -1,9 +1,6 @@
 """`semblance gallery`: build, look at, ask and remove galleries, here or on a server."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from functools import wraps
 from pathlib import Path
 from subprocess import SubprocessError
 from types import ModuleType
@@ -11,21 +8,10 @@ from typing import Any
 
 import click
 
-from service.client import CallFailed, Client, open_client
+from service.client import CallFailed, Client
+from service.connected import SomeRejected, open_rejects, unless_passing, with_client
 from service.settings import CALLER_KEY, SettingsInvalid, read_settings
-from service.source import Columns, SourceInvalid, open_source
-
-
-class Stopped(click.ClickException):
-    """The command ended before its work did; the same command goes on with it."""
-
-    exit_code = 3
-
-
-class SomeRejected(click.ClickException):
-    """All was done that could be; some rows cannot become exemplars."""
-
-    exit_code = 4
+from service.source import Columns
 
 
 @click.group("gallery", short_help="Build, look at, ask and remove galleries.")
@@ -39,38 +25,6 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
     running server with --server URL.
     """
     ctx.obj = (server, key)
-
-
-def with_client(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Run an async command with a client, and turn refusals into a message and an exit code."""
-
-    @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> None:
-        ctx = click.get_current_context()
-        server, key = ctx.obj
-        own = kwargs.pop("server", None)
-        server = server if own is None else own
-        if server == "":  # an unset variable must not mean another gallery than the one meant
-            raise click.UsageError("--server is empty; name a URL, or leave it out")
-
-        async def connected() -> None:
-            async with open_client(server, key, read_settings()) as client:
-                await function(client, *args, **kwargs)
-
-        from index.errors import GalleryError  # noqa: PLC0415 - faiss and ONNX Runtime: not for --help
-        from models.errors import BundleError  # noqa: PLC0415
-        from service.errors import ServiceError  # noqa: PLC0415
-
-        try:
-            asyncio.run(connected())
-        except SettingsInvalid as error:
-            raise click.UsageError(str(error)) from error
-        except (CallFailed, GalleryError, BundleError, ServiceError, SourceInvalid) as error:
-            raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt:
-            raise Stopped("stopped; run the same command again to go on") from None
-
-    return click.option("--server", metavar="URL", help="A running server.")(run)
 
 
 @command.command("build")
@@ -100,7 +54,7 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
     2: wrong usage. 3: stopped before the end, run it again. 4: some rows were rejected, the file of
     rejects says why; all others stand.
     """
-    from service.builder import Rejects, Tally  # noqa: PLC0415 - for this command only
+    from service.builder import Tally, sending  # noqa: PLC0415 - for this command only
     from service.builder import build as build_gallery  # noqa: PLC0415
     from service.progress import progress_bar  # noqa: PLC0415
 
@@ -110,24 +64,11 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["text_column"],
         options["vector_column"],
     )
-    opened = open_source(source, columns)
-    rejects = Rejects(options["rejected"] or Path(f"{name}.rejected.jsonl"))
-    try:
-        rejects.open()
-    except OSError as error:
-        raise click.UsageError(
-            f"rejects cannot be written to {rejects.path}: {error.strerror}; name another file "
-            "with --rejected"
-        ) from error
+    sent = sending(source, columns)
+    rejects = open_rejects(options["rejected"], name)
     await create(client, name, options)
-    with progress_bar(f"building {name}", opened.total) as update:
-        try:
-            tally: Tally = await build_gallery(client, name, opened, rejects, update)
-        except CallFailed as error:
-            if 400 <= error.status < 500:
-                raise  # again would be refused again
-            message = f"{error}; what was acknowledged stands: run the same command again to go on"
-            raise Stopped(message) from error
+    with progress_bar(f"building {name}") as update, unless_passing():
+        tally: Tally = await build_gallery(client, name, sent, rejects, update)
     state = await client.gallery("GET", name)
     click.echo(
         f"{name}: {tally.enrolled} enrolled, {tally.unchanged} stood already, "
@@ -182,7 +123,7 @@ async def build_samples(client: Client, wanted: list[ModuleType]) -> None:
 
     for sample in wanted:
         try:
-            with progress_bar(f"sample gallery {sample.NAME}", None) as update:
+            with progress_bar(f"sample gallery {sample.NAME}") as update:
                 tally = await build_sample(client, sample, read_settings(), update)
         except (OSError, SubprocessError) as error:
             click.echo(f"sample gallery {sample.NAME} was not built: {error}", err=True)
@@ -264,45 +205,6 @@ async def calibrate(client: Client, name: str, false_accept_rate: float) -> None
     body = {"false_accept_rate": false_accept_rate}
     reply = await client.gallery("POST", name, "/calibrate", body)
     click.echo(json.dumps(reply, indent=2))
-
-
-@command.command("snapshot")
-@click.argument("name")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Overwrite FILE where it stands.")
-@with_client
-async def snapshot(client: Client, name: str, file: Path | None, force: bool) -> None:
-    """Copy the gallery NAME to FILE [NAME.snapshot], as it stands at one moment.
-
-    The file has all but indexes, which are built anew, and is checked before it gets its name.
-    """
-    from service.snapshot_files import fetch  # noqa: PLC0415 - for this command only
-
-    file = file or Path(f"{name}.snapshot")
-    if file.exists() and not force:
-        raise click.UsageError(f"{file} stands already; name another, or overwrite it with --force")
-    try:
-        head = await fetch(client, name, file)
-    except OSError as error:
-        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
-    size = file.stat().st_size
-    click.echo(f"{file}: {head.count} exemplars of {head.gallery} at seq {head.seq}, {size} bytes")
-
-
-@command.command("restore")
-@click.argument("name")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="In the place of the gallery NAME, in one step.")
-@with_client
-async def restore(client: Client, name: str, file: Path, replace: bool) -> None:
-    """Make the gallery NAME of the snapshot in FILE: all of it or nothing."""
-    from service.snapshot_files import send  # noqa: PLC0415 - for this command only
-
-    try:
-        state = await send(client, name, file, replace=replace)
-    except OSError as error:
-        raise click.ClickException(f"{file} cannot be read: {error.strerror}") from error
-    click.echo(f"{name}: {state['count']} exemplars, seq {state['seq']}")
 
 
 @command.command("delete")

@@ -152,7 +152,7 @@ async def serve(parts: Any, listener: socket.socket) -> None:
 
 
 async def build_missing(parts: Any) -> None:
-    """Build the sample galleries that this folder has not, as a client would, call by call."""
+    """Build the sample galleries that this folder has not, as a client would."""
     import httpx  # noqa: PLC0415
 
     from service.app import create_app  # noqa: PLC0415
@@ -167,9 +167,7 @@ async def build_missing(parts: Any) -> None:
         for sample in samples:
             log.info("building sample gallery %s", sample.NAME)
             try:
-                tally = await build_sample(
-                    Client(http), sample, parts.settings, lambda *_: None, calls_at_once=1
-                )
+                tally = await build_sample(Client(http), sample, parts.settings, lambda _: None)
             except (CallFailed, OSError, SubprocessError):
                 log.exception("sample gallery %s was not built", sample.NAME)
                 continue

@@ -83,6 +83,7 @@ async def show(gallery: str, parts: PartsOf, asking: AskingOf) -> Response:
 async def delete(gallery: str, parts: PartsOf) -> Response:
     """Delete a gallery and all its exemplars, for good; 409 while an alias points at it."""
     await run_sync(parts.galleries.delete, gallery)
+    parts.imports.look()  # its jobs have ended, and left their files
     return Json({"name": gallery, "deleted": True})
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".tsv")
 FIELD_CHARACTERS_MAX = 8 << 20  # of one field; csv's own limit of 128 KiB is too tight
 kind = "a table that ends in .csv or .tsv"
+media_types = {"text/csv": ".csv", "text/tab-separated-values": ".tsv"}
 
 
 def recognises(path: Path) -> bool:

@@ -9,6 +9,7 @@ from service.source import Columns, Source, SourceInvalid, SourceRow, is_utf8
 SUFFIXES = (".txt", ".text", ".md", ".rst")
 FILE_BYTES_MAX = 1 << 20  # of one file; the service would refuse a longer text anyway
 kind = f"a folder of files that end in {', '.join(SUFFIXES)}"
+media_types: dict[str, str] = {}
 
 
 def recognises(path: Path) -> bool:

@@ -121,3 +121,11 @@ def test_rows_leave_a_page_and_an_index_still_names_the_right_ones(rows, indexed
     placed = Indexed.over(indexed.built, numbers, numbers[alive])
     assert share_found(kept, placed, queries, 10) >= 0.93
     assert placed.upto == len(kept)
+
+
+def test_rows_that_came_after_it_are_found_when_dead_ones_before_them_leave(rows, indexed):
+    alive = np.append(np.random.default_rng(3).random(N) < 0.8, np.ones(500, np.bool_))
+    late = clustered(500, seed=11)
+    kept = Chunks.of(np.concatenate([rows.take(np.arange(N)), late])[alive])
+    _, positions = best(kept, scan, indexed.moved(alive), late, 1, None)
+    assert positions[:, 0].tolist() == list(range(len(kept) - 500, len(kept)))

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from service.builder import BATCH_ROWS, CALLS_AT_ONCE
+from service.imports.reading import BATCH_ITEMS
+from service.imports.runner import UNDER_WAY_MAX
 from tests.server import Server
 
 pytestmark = pytest.mark.slow
@@ -154,6 +155,32 @@ def test_each_source_becomes_the_same_gallery_here_and_on_a_server(
         assert hit["payload"] == (None if kind == "folder" else {"n": number})
 
 
+def test_an_export_builds_the_same_gallery_elsewhere_and_nothing_is_embedded(
+    server: Server, tmp_path: Path
+) -> None:
+    there = ("--server", server.url)
+    built = ran("build", "films", write_csv(tmp_path), "--model", "minilm", folder=tmp_path)
+    assert built[0] == 0, built
+    code, out, err = ran("export", "films", "copy.parquet", folder=tmp_path)
+    assert (code, out.startswith("copy.parquet: ")) == (0, True), err
+    before = embedded_items(server)
+    words = ("build", "again", "copy.parquet", "--model", "minilm", *there)
+    assert ran(*words, folder=tmp_path)[0] == 0
+    assert embedded_items(server) == before
+    assert ran("export", "again", "back.parquet", *there, folder=tmp_path)[0] == 0
+    ours, theirs = (
+        pyarrow.parquet.read_table(tmp_path / f"{name}.parquet") for name in ("copy", "back")
+    )
+    assert ours.equals(theirs)
+    assert ours.num_rows == len(ROWS)
+    code, _, err = ran("export", "none", "none.parquet", *there, folder=tmp_path)
+    assert (code, "no gallery 'none'" in err) == (1, True)
+    assert sorted(path.name for path in tmp_path.glob("none*")) == []
+    other = ("build", "other", "copy.parquet", "--space", "other", "--dim", 384, *there)
+    code, _, err = ran(*other, folder=tmp_path)
+    assert (code, "and the gallery holds space 'other'" in err) == (1, True)
+
+
 def test_again_costs_nothing_and_what_changed_is_replaced(server: Server, tmp_path: Path) -> None:
     source = write_jsonl(tmp_path)
     words = ("build", "films", source, "--model", "minilm", "--server", server.url)
@@ -189,8 +216,8 @@ def test_a_killed_build_goes_on_where_it_was(
     enrolled, unchanged, rejected, in_all = map(int, re.findall(r"\d+", out))
     assert (enrolled + unchanged, rejected, in_all) == (MANY, 0, MANY)
     assert unchanged >= stood
-    # At most the calls that were under way were worked on twice.
-    assert embedded_items(server) <= MANY + CALLS_AT_ONCE * BATCH_ROWS
+    # At most the batches that were under way were worked on twice.
+    assert embedded_items(server) <= MANY + UNDER_WAY_MAX * BATCH_ITEMS
 
 
 def test_a_server_that_dies_stops_the_build_and_nothing_acknowledged_is_lost(
@@ -228,8 +255,8 @@ def test_bad_rows_go_to_a_file_with_their_reasons(server: Server, tmp_path: Path
     told = {line["place"]: (line["id"], line["reason"]) for line in lines}
     assert set(told) == {"line 2", "line 3", "line 4", "line 5"}
     assert (told["line 2"][0], told["line 2"][1][:10]) == ("b", "item_empty")
-    assert told["line 3"][1].startswith("not JSON")
-    assert told["line 4"] == ("a", "id 'a' stands earlier in this source already")
+    assert told["line 3"][1].startswith("exemplar_invalid: not JSON")
+    assert told["line 4"] == ("a", "id_repeated: id 'a' stands earlier in this source already")
     assert (told["line 5"][0], told["line 5"][1][:16]) == ("c", "item_undecodable")
     source.write_text(good, "utf-8")
     assert ran(*words, folder=tmp_path)[0] == 0

@@ -37,6 +37,10 @@ LIMITS: dict[str, float] = {
     "connections_max": 20,
     "header_seconds_max": 1,
     "body_seconds_max": 1,
+    "import_bytes_max": 3000,
+    "upload_seconds_max": 3,
+    "jobs_max": 1,
+    "job_failures_max": 2,
     "idle_seconds_max": 1.5,
 }
 # Bounds of the service's own doings, which refuse nobody; and those with tests of their own.
@@ -134,6 +138,41 @@ def test_a_limit_is_told_with_its_setting(
     assert (reply.status_code, error["code"]) == (status, code)
     assert setting in error["message"].lower()
     assert f"{LIMITS[setting] // (2 if 'pairs' in sent else 1)}" in error["message"]
+
+
+def test_an_import_is_bounded_in_bytes_and_in_time(server: Server, before: Held) -> None:
+    def begun(length: int) -> bytes:
+        head = request(f"{G}/import", b"x", length=length)
+        return head.replace(b"application/json", b"text/csv")
+
+    (answer,), _ = said(server, begun(3001))
+    assert (answer.status, answer.error["code"]) == (413, "body_too_large")
+    assert "more than 3000 bytes" in answer.error["message"]
+    assert "SEMBLANCE_IMPORT_BYTES_MAX" in answer.error["message"]
+    for pause, setting in ((0.1, "UPLOAD"), (2, "IDLE")):
+        (answer,), took = said(server, begun(100), *[b"x"] * 60, pause=pause)
+        assert (answer.status, answer.error["code"]) == (408, "body_too_slow")
+        assert f"SEMBLANCE_{setting}_SECONDS_MAX" in answer.error["message"]
+        assert 1.4 < took < 8, setting
+    settled(server, before)
+
+
+def test_jobs_and_their_failures_are_bounded(server: Server) -> None:
+    headers = {"content-type": "application/x-ndjson"}
+    with httpx.Client(base_url=server.url, headers=headers) as http:
+        job = http.post(f"{G}/import", content=b"{\n" * 5).json()
+        path = f"/v1/jobs/{job['job']}"
+        until(lambda: http.get(path).json()["state"] == "done", 10, "it should end")
+        job = http.get(path).json()
+        assert (job["failed"], len(job["failures"])) == (5, 2)
+        # It starts a process first: what is sent at once after it finds it waiting.
+        waiting = http.post(f"{G}/import", content=b"{\n").json()["job"]
+        reply = http.post(f"{G}/import", content=b"{\n")
+        error = reply.json()["error"]
+        assert (reply.status_code, error["code"]) == (503, "jobs_full")
+        assert "jobs_max" in error["message"]
+        assert int(reply.headers["retry-after"]) >= 1
+        until(lambda: http.get(f"/v1/jobs/{waiting}").json()["state"] == "done", 10, "and then?")
 
 
 @pytest.mark.parametrize(
@@ -259,6 +298,7 @@ def test_no_limit_is_forgotten() -> None:
     broken = {row[0] for row in TABLE}
     by_themselves = {"bodies_bytes_max", "payload_bytes_max", "connections_max"}
     by_themselves |= {"header_seconds_max", "body_seconds_max", "idle_seconds_max"}
+    by_themselves |= {"import_bytes_max", "upload_seconds_max", "jobs_max", "job_failures_max"}
     assert broken | by_themselves == set(LIMITS)
 
 

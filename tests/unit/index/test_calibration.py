@@ -181,6 +181,12 @@ def test_platt_stays_finite_on_separated_scores_and_refuses_a_falling_line():
     assert platt(low, high) is None
 
 
+@pytest.mark.parametrize("right", [20, 100])
+def test_platt_makes_no_curve_where_nothing_was_wrong(right):
+    scores = np.random.default_rng(0).uniform(0.5, 1, right).astype(np.float32)
+    assert platt(scores, np.empty(0, np.float32)) is None
+
+
 @pytest.mark.parametrize(("slope", "offset"), [(4.7e6, -2.3e6), (1e300, 0.0)])
 def test_a_probability_is_one_however_steep_the_curve(slope, offset):
     steep = Calibration(

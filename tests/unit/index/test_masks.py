@@ -1,12 +1,15 @@
 """Masks of filters: kept while nothing is written, never told of another moment."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
 from index import compaction, store
 from index.exemplar import Exemplar
 from index.galleries import Galleries
-from index.masks import MASKS_MAX
+from index.masks import MASKS_MAX, Masks
 
 
 @pytest.fixture
@@ -74,3 +77,29 @@ def test_no_more_are_kept_than_a_few(gallery, reads):
     assert len(reads) == MASKS_MAX + 1
     ids(gallery, {"payload.x": {"gte": 0}})  # the one used longest ago
     assert len(reads) == MASKS_MAX + 2
+
+
+def test_a_compaction_lets_go_of_the_rows_of_before(gallery):
+    """Neither a mask nor the writer, which waits for its next write, holds them on."""
+    gallery.remove([f"e{i}" for i in range(30)])
+    ids(gallery, {"label": "l1"})
+    before = weakref.ref(gallery._published.seen().page)
+    gallery.upkeep.compact()
+    gc.collect()
+    assert before() is None
+    assert len(gallery._published.seen().page) == 30
+
+
+def test_a_mask_that_was_read_while_others_went_on_is_not_told_of_their_moment(gallery):
+    masks, old = Masks(), gallery._published.seen()
+    gallery.remove(["e0"])
+    new = gallery._published.seen()
+    late, early = np.ones(60, np.bool_), np.zeros(60, np.bool_)
+    asked = ("1", ())
+
+    def read() -> np.ndarray:
+        masks.get(new, ("0", ()), lambda: late)
+        return early
+
+    assert masks.get(old, asked, read) is early
+    assert masks.get(new, asked, lambda: late) is late

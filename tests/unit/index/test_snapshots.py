@@ -5,7 +5,6 @@ import json
 import random
 import struct
 import threading
-import time
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,6 +12,7 @@ import apsw
 import numpy as np
 import pytest
 
+from index import galleries as galleries_module
 from index import snapshots as snapshots_module
 from index import staging
 from index.errors import (
@@ -29,7 +29,7 @@ from index.exemplar import Exemplar
 from index.frames import END, HEAD, MAGIC, ROWS, FrameWriter
 from index.galleries import Galleries
 from index.gallery import Gallery
-from index.snapshot import checked
+from index.snapshot import _more_values, checked
 from tests.unit.index.test_removals import left, until
 
 ANY_SIZE = 1 << 40
@@ -154,19 +154,24 @@ def test_a_snapshot_taken_while_writes_go_on_is_the_state_at_one_seq(tmp_path, m
                 standing = standing | {f"e{i}": number for i in ids}
             states[seq] = standing
 
+    def written() -> None:
+        seen = len(states)
+        until(lambda: len(states) > seen)
+
     writer = threading.Thread(target=write)
     writer.start()
     contents = []
     try:
         until(lambda: len(states) > 20)
         for _ in range(12):
-            at_first = len(states)
             slow = io.BytesIO()
-            galleries.snapshots.take(
-                made, slow, bytes_max=ANY_SIZE, go_on=lambda: time.sleep(0.002)
-            )
+
+            def written_to() -> None:
+                at_first = len(states)
+                until(lambda: len(states) > at_first)
+
+            galleries.snapshots.take(made, slow, bytes_max=ANY_SIZE, go_on=written_to)
             contents.append(slow.getvalue())
-            assert len(states) > at_first + 1, "writes should go on meanwhile"
     finally:
         stop.set()
         writer.join()
@@ -182,8 +187,9 @@ def test_a_snapshot_taken_while_writes_go_on_is_the_state_at_one_seq(tmp_path, m
 
 
 def test_one_that_stands_is_replaced_only_when_asked_and_in_one_step(
-    galleries, gallery, people, tmp_path
+    galleries, gallery, people, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(galleries_module, "REPLACED_SECONDS", 0.5)
     content = taken(galleries, gallery)
     stood = everything(gallery)
     galleries.aliases.point("now", "g", lambda _: None)
@@ -206,6 +212,8 @@ def test_one_that_stands_is_replaced_only_when_asked_and_in_one_step(
     with pytest.raises(GalleryUnknown):
         gallery.enrol([people[1]])
     until(lambda: left(tmp_path) == (29, 29, 0))
+    until(lambda: gallery._published._view is None)  # and its rows are let go of
+    assert again.count == 29
     galleries.close()
     reopened = Galleries.open(tmp_path)
     assert reopened.get("now").name == "g"
@@ -383,6 +391,17 @@ HOSTILE: dict[str, list[Frame]] = {
     "an item that is too deep": one(line(item={"a": json.loads("[" * 70 + "]" * 70)})),
     "an item without bottom": one('{"id":' + "[" * 100_000),
     "an item of millions of values": one(json.dumps(line()) + "[]," * 3_000_000),
+    "items of millions of values together": [
+        head(count=4),
+        rows_frame(
+            [
+                json.dumps(line(id=str(n), item={"a": 0})).replace("0}", f"[{'[],' * 800_000}0]}}")
+                for n in range(4)
+            ],
+            [UNIT] * 4,
+        ),
+        (END, b""),
+    ],
     "a digest that is none": one(line(digest="0")),
     "a digest that is long": one(line(digest="00" * 65)),
     "a digest that is a number": one(line(digest=7)),
@@ -513,3 +532,25 @@ def test_a_disk_that_refuses_leaves_the_old_gallery(galleries, gallery, monkeypa
 def test_reading_one_is_all_it_takes_to_see_whether_it_is_whole(galleries, gallery):
     told = checked(io.BytesIO(taken(galleries, gallery)), nothing)
     assert (told.gallery, told.count, told.seq) == ("g", 29, gallery.seq)
+
+
+@pytest.mark.parametrize("sign", [",", "[", '"[', '\\"[', "\\"])
+def test_a_text_of_signs_is_no_crowd_of_values(galleries, unit, sign):
+    made, _ = galleries.create("g", space="s", dim=8)
+    item = {"text": sign * 6_000_000}
+    made.enrol([Exemplar(sign, unit(1)[0], sign, {sign: sign}, item)])
+    assert everything(restored(galleries, "h", taken(galleries, made))) == everything(made)
+
+
+def test_values_are_counted_as_a_parser_would():
+    def values(told: Any) -> int:
+        if isinstance(told, dict):
+            return len(told) + sum(map(values, told.values())) + max(1, len(told))
+        return sum(map(values, told)) + max(1, len(told)) if isinstance(told, list) else 0
+
+    for told in ([], [1, [2, {}], {"a": [3]}], ['",[', "\\", '\\",', "\\\\"], {'"\\": [': ',"\\{'}):
+        text = json.dumps(told, ensure_ascii=False).encode()
+        most = values(told)
+        padded = b"[" * (100 - most) + text  # so that signs in strings decide
+        assert not _more_values(padded, 100)
+        assert _more_values(padded, 99)

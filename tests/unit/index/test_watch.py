@@ -1,5 +1,6 @@
 """The recall of late: checked against every row, told, and acted on."""
 
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,14 +46,18 @@ def vectors() -> np.ndarray:
 
 
 @pytest.fixture
-def gallery(tmp_path, monkeypatch, vectors):
+def galleries(tmp_path, monkeypatch):
     monkeypatch.setattr("index.builds._LOOK_SECONDS", 1000.0)
-    monkeypatch.setattr(watch, "_REST", 0.0)
     opened = Galleries.open(tmp_path, index_rows_min=1000)
-    made, _ = opened.create("g", space="s", dim=DIM, recall_target=0.95)
-    made.enrol([Exemplar(f"e{i:05}", row) for i, row in enumerate(vectors)])
-    yield made
+    yield opened
     opened.close()
+
+
+@pytest.fixture
+def gallery(galleries, vectors):
+    made, _ = galleries.create("g", space="s", dim=DIM, recall_target=0.95)
+    made.enrol([Exemplar(f"e{i:05}", row) for i, row in enumerate(vectors)])
+    return made
 
 
 def attach(gallery: Gallery, built: Lossy) -> None:
@@ -94,6 +99,14 @@ def test_too_little_found_raises_the_effort_and_then_calls_for_another_index(gal
     assert gallery.state().recall == 0.99
 
 
+def test_of_a_batch_only_the_query_that_is_checked_stays_in_memory(gallery, vectors):
+    attach(gallery, Lossy(vectors, left_out=0))
+    gallery.search(vectors[:50], 10)
+    gallery.upkeep.watch()
+    (kept,) = gallery._reader._watch._queries
+    assert (kept.shape, kept.base) == ((1, DIM), None)
+
+
 def test_one_that_a_raise_puts_right_is_kept(gallery, vectors):
     attach(gallery, Lossy(vectors, left_out=1))
     ask(gallery, 3 * watch.ENOUGH)
@@ -133,3 +146,25 @@ def test_a_trial_tells_what_was_asked_from_the_rows_and_counts_the_worse(vectors
     recall, sure = trial.recall(Chunks.of(vectors), worse, 10)
     assert recall == 0.5
     assert sure == pytest.approx(0.5 - 1.64 * 0.5 / 200**0.5)
+
+
+def test_however_many_galleries_are_asked_the_checks_take_a_twentieth_of_a_core(galleries):
+    """They rest together: each by itself would keep a core busy where there are twenty."""
+    checks: list[str] = []
+
+    class Asked:
+        compaction_due = build_due = staticmethod(lambda: False)
+        count = 0
+
+        def __init__(self, name: str) -> None:
+            self.name, self.number, self.upkeep = name, 0, self
+
+        def watch(self) -> None:
+            checks.append(self.name)
+            time.sleep(0.02)
+
+    started = time.monotonic()
+    while time.monotonic() < started + 1.0:
+        for name in "abcdefghij":
+            galleries._builds._look_after(Asked(name))
+    assert 1 <= len(checks) <= 3

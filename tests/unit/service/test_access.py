@@ -46,6 +46,14 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("search", "GET", "/v1/aliases", None),
     ("search", "GET", "/v1/aliases/now", None),
     ("write", "DELETE", "/v1/aliases/now", None),
+    ("write", "POST", "/v1/galleries/g/import", b'{"id": "five", "item": "e"}'),
+    ("search", "GET", "/v1/galleries/g/export", None),
+    ("write", "GET", "/v1/jobs", None),
+    ("write", "GET", "/v1/jobs/1", None),
+    ("write", "GET", "/v1/jobs/1/failures", None),
+    ("write", "POST", "/v1/jobs/1/pause", None),
+    ("write", "POST", "/v1/jobs/1/resume", None),
+    ("write", "DELETE", "/v1/jobs/1", None),
     ("write", "DELETE", "/v1/galleries/g", None),
     ("metrics", "GET", "/metrics", None),
     ("admin", "POST", "/v1/models/fake/load", None),
@@ -72,8 +80,9 @@ def play(
                     headers = {"authorization": f"Bearer {tokens[name]}"}
 
                     async def call(method: str, path: str, body: Any = None) -> httpx.Response:
-                        if isinstance(body, str):
-                            plain = headers | {"content-type": "text/plain"}
+                        if isinstance(body, str | bytes):
+                            kind = "text/plain" if isinstance(body, str) else "application/x-ndjson"
+                            plain = headers | {"content-type": kind}
                             return await client.request(method, path, content=body, headers=plain)
                         return await client.request(method, path, json=body, headers=headers)
 
@@ -100,7 +109,9 @@ def test_every_route_declares_its_scope_or_is_open(tmp_path: Path) -> None:
     called = {(method, path.split("?")[0]) for _, method, path, _ in CALLS}
     for route in routes:
         if isinstance(route, StrictRoute) and route.scopes:
-            path = route.path_format.format(gallery="g", exemplar="one", model="fake", alias="now")
+            path = route.path_format.format(
+                gallery="g", exemplar="one", model="fake", alias="now", job=1
+            )
             assert {(method, path) for method in route.methods or ()} <= called
 
 
@@ -120,11 +131,12 @@ def test_each_call_is_opened_by_its_scope_and_by_no_other(tmp_path: Path) -> Non
                     assert repr(other) in message
                     assert f"needs {scope}" in message or path == "/v1/verify"
             reply = await by(scope)(method, path, body)
-            assert reply.status_code in (200, 422), (path, reply.text)
-            if reply.status_code == 422:
-                assert code_of(reply)[1] in ("too_few_impostors", "snapshot_corrupt")
+            assert reply.status_code in (200, 202, 409, 422), (path, reply.text)
+            if reply.status_code in (409, 422):
+                codes = ("too_few_impostors", "snapshot_corrupt", "job_ended")
+                assert code_of(reply)[1] in codes
             reply = await by("admin")(method, path, body)
-            assert reply.status_code in (200, 201, 404, 422), (path, reply.text)
+            assert reply.status_code in (200, 201, 202, 404, 409, 422), (path, reply.text)
 
     play(tmp_path, scene, **{scope: {"scopes": (scope,)} for scope in SCOPES})
 
@@ -166,6 +178,28 @@ def test_a_gallery_is_there_for_the_keys_whose_patterns_it_fits(tmp_path: Path) 
     shop = {"galleries": ("shop-*",)}
     keys = {"shop": shop, "shop_admin": shop | {"scopes": ("admin",)}}
     play(tmp_path, scene, all={}, none={"galleries": ()}, **keys)
+
+
+def test_a_job_is_there_for_the_keys_that_its_gallery_is_there_for(tmp_path: Path) -> None:
+    async def scene(by: Callable[[str], Call], _: httpx.AsyncClient) -> None:
+        await by("shop")("PUT", "/v1/galleries/shop-1", {"model": "fake"})
+        sent = await by("shop")("POST", "/v1/galleries/shop-1/import", b'{"text": "a"}')
+        path = f"/v1/jobs/{sent.json()['job']}"
+        calls = [("GET", ""), ("GET", "/failures"), ("POST", "/pause"), ("POST", "/resume")]
+        for method, rest in [*calls, ("DELETE", "")]:
+            reply = await by("news")(method, path + rest)
+            assert code_of(reply) == (404, "job_unknown")
+            unknown = await by("news")(method, f"/v1/jobs/999{rest}")
+            told = reply.json()["error"]["message"]
+            assert (
+                told.replace(path.rsplit("/", 1)[1], "999", 1)
+                == (unknown.json()["error"]["message"])
+            )
+        assert (await by("news")("GET", "/v1/jobs")).json() == {"jobs": []}
+        assert len((await by("shop")("GET", "/v1/jobs")).json()["jobs"]) == 1
+        assert (await by("shop")("DELETE", path)).status_code == 200
+
+    play(tmp_path, scene, shop={"galleries": ("shop-*",)}, news={"galleries": ("news",)})
 
 
 def test_a_key_is_refused_before_its_body_is_parsed(tmp_path: Path) -> None:

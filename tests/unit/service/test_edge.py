@@ -65,10 +65,9 @@ def served(
     metrics = Metrics()
     edge = Edge(
         app,
-        bodies=Bodies(Settings(body_bytes_max=1024), metrics),
+        bodies=Bodies(Settings(body_bytes_max=1024, request_seconds_max=seconds), metrics),
         gate=Gate(None, None),
         metrics=metrics,
-        request_seconds_max=seconds,
     )
     scope = SCOPE | {"headers": [] if deadline is None else [(b"x-deadline-ms", deadline)]}
     return edge(scope, caller.receive, caller.send)

@@ -130,6 +130,24 @@ def test_sizes_are_bounded_whatever_is_declared(tmp_path: Path) -> None:
     with_gallery(tmp_path, scene, snapshot_bytes_max=5000)
 
 
+def test_a_full_disk_is_told_and_leaves_the_gallery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(client: httpx.AsyncClient) -> None:
+        content = await snapshot(client)
+        full = Path("/dev/full").open  # every write to it is refused for want of room
+        with monkeypatch.context() as patched:
+            patched.setattr(spool_module, "TemporaryFile", lambda **_: full("w+b"))
+            for path in ("snapshot", "restore?replace=true"):
+                reply = await client.post(f"{G}/{path}", content=content)
+                error = error_of(reply)
+                assert (reply.status_code, error["code"]) == (503, "store_unavailable")
+        assert (await client.post(f"{G}/restore?replace=true", content=content)).is_success
+        assert (await client.get(G)).json()["count"] == 2
+
+    with_gallery(tmp_path, scene)
+
+
 def test_a_space_of_a_model_has_its_dimension(tmp_path: Path) -> None:
     there = Galleries.open(tmp_path / "there")
     gallery, _ = there.create("x", space="fake-space", dim=3)

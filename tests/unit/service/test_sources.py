@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from service.source import Columns, SourceInvalid, SourceRow, open_source, readers
+from service.sources import json_lines
 
 ROWS: list[dict[str, Any]] = [
     {"id": "1", "label": "Acme", "text": "an anvil", "year": "1950"},
@@ -178,6 +179,40 @@ def test_bad_rows_of_csv(tmp_path: Path) -> None:
     assert "1 fields; the header has 2" in said[0][1]
     assert "UTF-8" in said[2][1]
     assert "empty" in said[3][1]
+
+
+def test_a_line_that_is_too_long_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_lines, "LINE_BYTES_MAX", 30)
+    path = tmp_path / "a.jsonl"
+    lines = [b'{"text": "first"}', b'{"text": "%s"}' % (b"x" * 200), b'{"text": "last"}']
+    for end in (b"", b"\n", b"x" * 100):
+        path.write_bytes(b"\n".join(lines) + end)
+        rows = read(path)
+        texts = [row.exemplar["item"]["text"] for row in rows if row.exemplar]
+        assert texts == (["first"] if b"x" in end else ["first", "last"])
+        assert (rows[1].place, rows[1].reason) == ("line 2", "more than 30 bytes; split it")
+        assert rows[-1].done == path.stat().st_size
+
+
+def test_a_parquet_column_of_json_is_what_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    kind = pa.json_(pa.string())
+    columns = {
+        "item": pa.array(['{"text": "x"}', '"y"', None], kind),
+        "payload": pa.array(['{"n": [1, null]}', "{}", "[1]"], kind),
+        "text": ["a", "b", "c"],
+    }
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    first, second, third = good(read(path))
+    assert (first["item"], first["payload"]) == ({"text": "x"}, {"text": "a", "n": [1, None]})
+    assert (second["item"], second["payload"]) == ("y", {"text": "b"})
+    assert (third["item"], third["payload"]) == ({"text": "c"}, {"payload": [1]})
+    columns["item"] = pa.array(["{", None, None], kind)
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    with pytest.raises(SourceInvalid, match="cannot be read after row 0"):
+        read(path)
 
 
 def test_bad_rows_of_jsonl(tmp_path: Path) -> None:

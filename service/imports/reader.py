@@ -1,0 +1,73 @@
+"""The service's side of the process that reads a file."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import asdict
+
+import orjson
+
+from service.imports.frames import Batch, Order, Unreadable, read_batch
+
+
+class Reader:
+    """A process that reads one file, started when the first batch is asked for.
+
+    To ask for a batch waits, and is for a thread; it may be closed meanwhile.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._starting = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        # Not a pipe: one that nobody empties would hold the process up.
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+
+    def next(self) -> Batch | None:
+        """Return the next batch; None at the end.
+
+        Raises:
+            Unreadable: the file as a whole cannot be read, or the process died of it.
+        """
+        child = self._started()
+        assert child.stdout is not None
+        try:
+            return read_batch(child.stdout, self._order.dim)
+        except EOFError:
+            code = child.wait()
+            self._said.seek(0)
+            why = self._said.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise Unreadable(
+                f"the process that reads the file ended with {code} {' '.join(why)}: the file may "
+                "be damaged, or take more memory than there is"
+            ) from None
+
+    def close(self) -> None:
+        """End the process, which takes a millisecond, or see that none is started any more."""
+        with self._starting:
+            self._closed = True
+        if self._child is not None:
+            self._child.kill()
+            with self._child:  # waits for its end, and closes the pipes
+                pass
+        self._said.close()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._starting:
+            if self._closed:
+                raise Unreadable("nobody reads it any more")
+            if self._child is None:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", "service.imports.reading"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._said,
+                    env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                )
+                assert self._child.stdin is not None
+                self._child.stdin.write(orjson.dumps(asdict(self._order)) + b"\n")
+                self._child.stdin.flush()
+            return self._child
