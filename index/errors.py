@@ -85,6 +85,10 @@ class FolderLocked(GalleryError):
     """Another process holds the data folder."""
 
 
+class GalleryReplaced(GalleryError):
+    """A snapshot was restored in the place of the gallery: asked again, it answers."""
+
+
 class StoreUnavailable(GalleryError):
     """The disk refused or the store is closed; nothing was acknowledged."""
 

@@ -60,6 +60,7 @@ class Galleries:
             database,
             self._writer,
             self._gallery,
+            self._replace,
             self._show,
             self._remove_doomed,
             rows_max=rows_max,
@@ -243,6 +244,12 @@ class Galleries:
     def _gallery(self, row: store.GalleryRow) -> Gallery:
         bounds = self._rows_max, self._filter_depth_max, self._index_rows_min
         return Gallery(row, self._database, self._writer, *bounds)
+
+    def _replace(self, number: int) -> None:
+        """Expect that a gallery is replaced: readers see the commit before we hear of it."""
+        gallery = self.numbered(number)
+        if gallery is not None:
+            gallery.replace()
 
     def _show(self, gallery: Gallery) -> None:
         """Show a restored gallery; called by the writer, as a publication.

@@ -60,8 +60,8 @@ class GalleryState:
 class Gallery:
     """A named set of exemplars in one space; every method may be called from many threads at once.
 
-    Any method raises GalleryUnknown once the gallery is deleted, and StoreUnavailable where it
-    needs a disk that refuses.
+    Any method raises GalleryUnknown once the gallery is deleted, GalleryReplaced once another is
+    restored in its place, and StoreUnavailable where it needs a disk that refuses.
     """
 
     def __init__(
@@ -326,6 +326,10 @@ class Gallery:
         """Return the calibration that stands, if there is one."""
         self._published.seen()
         return self._calibration
+
+    def replace(self) -> None:
+        """Let calls that found it look on: a snapshot was restored in its place."""
+        self._published.replace()
 
     def drop(self) -> None:
         """Let go of the rows: the gallery is deleted."""

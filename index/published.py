@@ -2,7 +2,7 @@
 
 import threading
 
-from index.errors import GalleryUnknown
+from index.errors import GalleryReplaced, GalleryUnknown
 from index.view import View
 
 PUBLICATION_SECONDS_MAX = 2.0
@@ -11,12 +11,13 @@ PUBLICATION_SECONDS_MAX = 2.0
 class Published:
     """One reference to the newest view, and a bounded wait for a newer one.
 
-    Every method but `drop` raises GalleryUnknown once the gallery is dropped.
+    Where it is looked at once the gallery is dropped, it raises GalleryUnknown, or GalleryReplaced.
     """
 
     def __init__(self, name: str, view: View) -> None:
         self._name = name
         self._view: View | None = view
+        self._replaced = False
         self._swapped = threading.Condition()
 
     def seen(self) -> View:
@@ -45,8 +46,16 @@ class Published:
         """Let go of the rows: the gallery is deleted."""
         self._set(None)
 
-    def gone(self) -> GalleryUnknown:
-        """Return the error of a gallery that is deleted."""
+    def replace(self) -> None:
+        """Show the view for now, though another gallery has the name and the rows go."""
+        self._replaced = True
+
+    def gone(self) -> GalleryUnknown | GalleryReplaced:
+        """Return the error of a gallery that does not stand any more."""
+        if self._replaced:
+            return GalleryReplaced(
+                f"a snapshot was restored in the place of gallery {self._name!r}: ask again"
+            )
         return GalleryUnknown(f"gallery {self._name!r} was deleted: create it again")
 
     def _set(self, view: View | None) -> None:

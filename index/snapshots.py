@@ -41,6 +41,7 @@ class Snapshots:
         database: Database,
         writer: Writer,
         made: Callable[[store.GalleryRow], Gallery],
+        replacing: Callable[[int], None],
         shown: Callable[[Gallery], None],
         doomed: Callable[[], None],
         *,
@@ -48,7 +49,8 @@ class Snapshots:
         galleries_max: int,
     ) -> None:
         self._database, self._writer = database, writer
-        self._made, self._shown, self._doomed = made, shown, doomed
+        self._made, self._doomed = made, doomed
+        self._replacing, self._shown = replacing, shown
         self._rows_max, self._galleries_max = rows_max, galleries_max
         self._room = threading.BoundedSemaphore(AT_ONCE_MAX)
 
@@ -150,6 +152,8 @@ class Snapshots:
     def _show(self, gallery: Gallery, row: store.GalleryRow, count: int, *, replace: bool) -> None:
         def work(connection: Connection) -> None:
             standing = self._replaced(connection, row.name, replace=replace)
+            if standing is not None:
+                self._replacing(standing)
             staging.show(connection, row, count, standing)
 
         self._writer.write(work, lambda _: self._shown(gallery))

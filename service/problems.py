@@ -48,6 +48,7 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.SnapshotCorrupt: Row(422, "invalid_request_error", "snapshot_corrupt"),
     index_errors.SnapshotTooLarge: Row(422, "invalid_request_error", "snapshot_too_large"),
     index_errors.GalleryFull: Row(507, "overloaded", "gallery_full"),
+    index_errors.GalleryReplaced: Row(503, "overloaded", "gallery_replaced"),
     index_errors.StoreUnavailable: Row(503, "overloaded", "store_unavailable"),
     index_errors.StoreCorrupt: Row(503, "internal", "store_corrupt", told=False),
     index_errors.StoreNewer: Row(503, "internal", "store_newer", told=False),
@@ -83,6 +84,7 @@ BY_STATUS: dict[int, Row] = {  # what the web framework itself refuses
 }
 # Advice for those that pass by themselves; an Overloaded knows better and says so itself.
 RETRY_AFTER_SECONDS: dict[type[Exception], int] = {
+    index_errors.GalleryReplaced: 1,
     index_errors.StoreUnavailable: 5,
     index_errors.JobsFull: 60,
     service_errors.LaneDead: 5,

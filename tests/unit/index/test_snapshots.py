@@ -19,6 +19,7 @@ from index.errors import (
     GalleryExists,
     GalleryFull,
     GalleryPointedAt,
+    GalleryReplaced,
     GalleryUnknown,
     NameInvalid,
     SnapshotCorrupt,
@@ -209,7 +210,7 @@ def test_one_that_stands_is_replaced_only_when_asked_and_in_one_step(
     assert galleries.aliases.roll_back("now", lambda _: None).gallery is again
     # A call that had found the old one still sees it whole; what it would write is refused.
     assert gallery.search([people[0].vector], 1).hits[0][0].id == "e0"
-    with pytest.raises(GalleryUnknown):
+    with pytest.raises(GalleryReplaced, match="ask again"):
         gallery.enrol([people[1]])
     until(lambda: left(tmp_path) == (29, 29, 0))
     until(lambda: gallery._published._view is None)  # and its rows are let go of

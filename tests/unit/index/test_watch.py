@@ -56,7 +56,8 @@ def galleries(tmp_path, monkeypatch):
 @pytest.fixture
 def gallery(galleries, vectors):
     made, _ = galleries.create("g", space="s", dim=DIM, recall_target=0.95)
-    made.enrol([Exemplar(f"e{i:05}", row) for i, row in enumerate(vectors)])
+    labels = ["few"] * 50 + [None] * (N - 50)
+    made.enrol([Exemplar(f"e{i:05}", vectors[i], labels[i]) for i in range(N)])
     return made
 
 
@@ -97,6 +98,9 @@ def test_too_little_found_raises_the_effort_and_then_calls_for_another_index(gal
     attach(gallery, Lossy(vectors, left_out=0))
     assert not gallery.upkeep.build_due()
     assert gallery.state().recall == 0.99
+    attach(gallery, Lossy(vectors, left_out=5))
+    ask(gallery, watch.ENOUGH)
+    assert gallery._published.seen().indexed.built.left_out == 4, "another is raised anew"
 
 
 def test_of_a_batch_only_the_query_that_is_checked_stays_in_memory(gallery, vectors):
@@ -114,7 +118,9 @@ def test_one_that_a_raise_puts_right_is_kept(gallery, vectors):
     assert not gallery.upkeep.build_due()
 
 
-@pytest.mark.parametrize("how", [{"exact": True}, {"filter": {"label": "nobody"}}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{"exact": True}, {"filter": {"label": "nobody"}}, {"filter": {"label": "few"}}], ids=str
+)
 def test_answers_that_no_index_gave_are_not_counted(gallery, vectors, how):
     attach(gallery, Lossy(vectors, left_out=5))
     ask(gallery, watch.ENOUGH, **how)

@@ -97,3 +97,35 @@ def test_a_body_that_breaks_off_is_none() -> None:
     room, _ = bodies()
     with pytest.raises(ClientGone):
         read(room.one(), gone)
+
+
+def test_a_body_handed_on_is_counted_not_held_and_what_comes_behind_it_is_told() -> None:
+    room, held = bodies()
+    body = room.one()
+    arriving = coming(b"ab", b"c")
+
+    async def receive() -> Message:
+        return await arriving() if body.size < 3 else {"type": "http.disconnect"}
+
+    async def scene() -> None:
+        taken, behind = await body.handed_on("/v1/galleries/g/restore", Headers({}), receive)
+        watching = asyncio.ensure_future(behind())
+        await asyncio.sleep(0)
+        assert [(await taken())["body"] for _ in range(2)] == [b"ab", b"c"]
+        assert (await asyncio.wait_for(watching, 5))["type"] == "http.disconnect"
+        assert (body.size, held()) == (3, 0)
+
+    asyncio.run(scene())
+
+
+def test_who_breaks_off_a_body_handed_on_is_gone() -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def scene() -> None:
+        room, _ = bodies()
+        taken, _ = await room.one().handed_on("/v1/galleries/g/restore", Headers({}), receive)
+        await taken()
+
+    with pytest.raises(ClientGone):
+        asyncio.run(scene())
