@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from index import alias_rows, compaction, database, gallery, store
+from index import alias_rows, builds, compaction, database, gallery, store, upkeep
 from index.aliases import Aliases
 from index.errors import GalleryError
 from index.exemplar import Exemplar
@@ -100,9 +100,11 @@ def say(**words: Any) -> None:
     os.write(1, json.dumps(words).encode() + b"\n")
 
 
-def often() -> None:
-    """Checkpoint every few pages and compact every few rows, so that both happen all the time."""
+def often(*, behind: bool) -> None:
+    """Checkpoint every few pages, and compact every few rows: within a write, or behind."""
     compaction.TOMBSTONES_MIN = 2
+    builds._LOOK_SECONDS = 3600.0  # nobody but who is told to compacts behind the scenes
+    upkeep.COMPACTED_AT_ONCE = 0 if behind else upkeep.COMPACTED_AT_ONCE
     connect = database._connect
 
     def connected(path: Path) -> database.Connection:
@@ -113,11 +115,11 @@ def often() -> None:
     database._connect = connected
 
 
-def live(folder: Path, place: str, passage: int, lost: float, lines: Any) -> None:
+def live(folder: Path, lines: Any, *, place: str, passage: int, lost: float, behind: bool) -> None:
     """Open the galleries, say what stands, and do what is asked until the end."""
     death = Death(place, passage, lost)
     mine(death)
-    often()
+    often(behind=behind)
     with watched(lambda file, what, moment: death.passes(f"{file.kind} {what} {moment}")) as disk:
         death.cut_power = disk.cut_power
         galleries = Galleries.open(folder, index_rows_min=1_000_000)
@@ -187,7 +189,7 @@ def do_to(gallery: Gallery, do: str, **what: Any) -> Any:
         case "remove where":
             return gallery.remove_where(what["filter"])
         case "compact":
-            if gallery._published.seen().alive is not None:
+            if gallery.upkeep.compaction_due():
                 gallery.upkeep.compact()
             return None
         case "calibrate":
@@ -247,7 +249,7 @@ def main(folder: Path) -> None:
             continue  # what one was asked, or the rest of it, that had died
         if os.fork() == 0:
             with bugs_told():
-                live(folder, lines=lines, **json.loads(session))
+                live(folder, lines, **json.loads(session))
             os._exit(0)
         say(ended=os.waitstatus_to_exitcode(os.wait()[1]))
 

@@ -19,7 +19,7 @@ from tests.fault.dictionary import Model
 from tests.fault.operating import PLACES
 
 ROOT = Path(__file__).parents[2]
-STEPS, SEED = int(os.environ.get("CRASH_STEPS", "5000")), int(os.environ.get("CRASH_SEED", "1"))
+STEPS, SEED = int(os.environ.get("CRASH_STEPS", "3000")), int(os.environ.get("CRASH_SEED", "1"))
 SESSION_STEPS_MAX = 40
 NAMES, ALIASES, LABELS = ("g0", "g1", "g2"), ("a0", "a1"), ("A", "B", None)
 IDS = [f"e{i}" for i in range(12)]
@@ -57,9 +57,14 @@ class Walk:
         usual = PASSAGES_MAX.get(words[0], PASSAGES_MAX_ELSE)
         passages = PASSAGES_MAX.get(" ".join(words[:2]), usual)
         lost = self.chance.choice([0.0, self.chance.random(), 1.0])
-        self.history = [place]
-        death = {"place": place, "passage": self.chance.randint(1, passages), "lost": lost}
-        self.say("session " + json.dumps(death))
+        session = {
+            "place": place,
+            "passage": self.chance.randint(1, passages),
+            "lost": lost,
+            "behind": self.chance.random() < 0.5,
+        }
+        self.history = [session]
+        self.say("session " + json.dumps(session))
         if self.opened(place):
             for _ in range(self.chance.randint(1, SESSION_STEPS_MAX)):
                 if not self.survives(self.operations(), place):
