@@ -51,13 +51,13 @@ def choose(
         asked: queries (q, d) of late, for which enough must be found as well.
     """
     trial = Trial.of(rows, asked)
-    race = _Race(rows, trial, recall_target, bytes_max, unasked=index == AUTO)
+    scan = open_scan(USUAL)
+    scanned = _milliseconds(trial, lambda query: scan.best(rows, query, 10, None))
+    race = _Race(rows, trial, scanned, recall_target, bytes_max, unasked=index == AUTO)
     if kept is not None:
         made = race.enter(kept, np.inf)
         if isinstance(made, Measured):
             return Choice(made, f"{kept} again, of {len(rows)} rows: {_said(made)}", raced=False)
-    scan = open_scan(USUAL)
-    scanned = _milliseconds(trial, lambda query: scan.best(rows, query, 10, None))
     best, fastest = None, scanned if index == AUTO else np.inf
     said = [f"scan {scanned:.2f} ms"]
     for name in race.order(candidates_for(index)):
@@ -76,17 +76,26 @@ def _said(made: Measured) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Race:
-    """The terms on which all are measured; `unasked` ones must not take long to build."""
+    """The terms on which all are measured; `unasked` ones must not take long to build.
+
+    `scanned` is the milliseconds of a look at every row.
+    """
 
     rows: Chunks
     trial: Trial
+    scanned: float
     target: float
     bytes_max: float
     unasked: bool
 
     def order(self, names: Sequence[str]) -> list[str]:
-        """Put those first that are trained soonest: a fast one spares others the measuring."""
-        return sorted(names, key=lambda name: plan.sample if (plan := self._plan(name)) else 0)
+        """Put those first that are soonest measured: a fast one spares others the measuring."""
+
+        def cost(name: str) -> tuple[bool, int]:
+            plan = self._plan(name)
+            return (False, 0) if plan is None else (plan.parameter is not None, plan.sample)
+
+        return sorted(names, key=cost)
 
     def enter(self, name: str, faster_than: float) -> Measured | str:
         """Build one and climb to the target at each depth; or say why not.
@@ -106,11 +115,15 @@ class _Race:
         if least >= faster_than:
             return f"takes {least:.2f} ms at the least"
         rungs: list[Rung] = []
-        for want in self.trial.floors:
+        for want in self.trial.wants:
             rung = self._climb(built, want, plan.efforts)
             if isinstance(rung, str):
                 return rung if not rungs else Measured(name, built, rungs)
+            if rungs and rung.milliseconds >= self.scanned:
+                break  # so deep, every row is looked at sooner
             rungs.append(rung)
+            if rungs[0].milliseconds >= faster_than:
+                break  # it is not taken, however deep it goes
         return Measured(name, built, rungs)
 
     def _plan(self, name: str) -> Plan | None:

@@ -14,7 +14,7 @@ class Plan:
         factory: FAISS's word for it.
         bytes_per_row: what one row takes in the machine's memory, about.
         parameter: what is raised for more recall, to one of the `efforts`.
-        sample: rows it is trained on, at most; the more, the later its turn.
+        sample: rows it is trained on, at most.
         auto_rows_max: of more rows it is built only where it was asked for by name.
         gpu: lies in the memory of the first GPU, and is searched there.
     """
