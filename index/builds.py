@@ -25,7 +25,8 @@ _LOOK_SECONDS = 1.0
 _FAILED_SECONDS = 60.0
 _REST = 20.0  # times as long as a check of recall took: a twentieth of a core at most
 _GROWING = 0.01  # of its rows since the last look: what is built now is soon too little
-_GROWN_MAX = 200_000  # rows looked at one by one, 15 ms at 384 dimensions, before none waits
+_GROWN_MAX = 1_000_000  # rows looked at one by one, 60 ms at 384 dimensions, before none waits
+_BUILD_REST = 4.0  # times as long as a build took: before a few late rows are worth another
 
 
 class Builds:
@@ -44,6 +45,7 @@ class Builds:
         self._child: subprocess.Popen[bytes] | None = None
         self._not_before: dict[int, float] = {}
         self._rested_at = 0.0
+        self._rested_from: dict[int, float] = {}
         self._counts: dict[int, int] = {}
         self._thread = threading.Thread(target=self._run, name="gallery-builds", daemon=True)
         self._thread.start()
@@ -76,11 +78,14 @@ class Builds:
             self._watch(gallery)
             if gallery.upkeep.compaction_due():
                 gallery.upkeep.compact()
-            if not self._is_growing(gallery) and gallery.upkeep.build_due():
+            if not self._is_growing(gallery) and self._build_due(gallery):
+                started = time.monotonic()
                 try:
                     self._build(gallery)
                 finally:
                     self._sweep()
+                ended = time.monotonic()
+                self._rested_from[gallery.number] = ended + _BUILD_REST * (ended - started)
         except (GalleryError, OSError, ValueError, MemoryError) as error:
             if not self._stopped.is_set():
                 log.error("gallery %s goes on without a newer index: %s", gallery.name, error)
@@ -94,6 +99,10 @@ class Builds:
         gallery.upkeep.watch()
         ended = time.monotonic()
         self._rested_at = ended + _REST * (ended - started)
+
+    def _build_due(self, gallery: Gallery) -> bool:
+        rested_from = self._rested_from.get(gallery.number, 0.0)
+        return gallery.upkeep.build_due(rested=time.monotonic() >= rested_from)
 
     def _is_growing(self, gallery: Gallery) -> bool:
         """Tell whether so many rows arrive that a build should wait for their end."""

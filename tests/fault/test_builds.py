@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -344,4 +345,82 @@ def test_a_build_waits_for_the_end_of_an_import_but_not_for_ever(tmp_path, monke
     enrol(gallery, rows(2500), "many")
     monkeypatch.setattr(builds, "_GROWN_MAX", 5000)
     assert not growing(gallery)
+    opened.close()
+
+
+def test_a_few_late_rows_are_worth_a_build_when_the_last_one_is_long_ago(tmp_path, monkeypatch):
+    monkeypatch.setattr(builds, "_LOOK_SECONDS", 0.05)
+    opened = Galleries.open(tmp_path, index_rows_min=200, index_memory_share=2.0)
+    gallery, _ = opened.create("g", space="s", dim=DIM, index="sq8", recall_target=0.95)
+    enrol(gallery, rows(4000))
+    until(lambda: built(gallery) and gallery.upkeep.delta == 0)
+    opened.close()
+    monkeypatch.setattr(builds, "_LOOK_SECONDS", 1000.0)
+    opened = Galleries.open(tmp_path, index_rows_min=200)
+    upkeep = opened.get("g").upkeep
+    enrol(opened.get("g"), rows(100, seed=1), "few")
+    assert upkeep.build_due(rested=True)
+    assert not upkeep.build_due(rested=False)
+    enrol(opened.get("g"), rows(310, seed=2), "many")
+    assert upkeep.build_due(rested=False)
+    opened.close()
+
+
+# Where the process is killed while an index is published, and whether it stands then.
+PLACES = {
+    "Generations.fresh": False,
+    "Builds._ordered": False,
+    "Arrival.__init__": False,
+    "Builds._recorded": False,
+    "Published.swap": True,
+    "Generations.sweep": True,
+}
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from index import builds, generations, published
+from index.galleries import Galleries
+
+folder, place = Path(sys.argv[1]), sys.argv[2]
+builds._LOOK_SECONDS = 0.05
+opened = Galleries.open(folder, index_rows_min=2000)
+kill = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
+owner, name = place.split(".")
+owners = {"Generations": generations.Generations, "Builds": builds.Builds,
+          "Arrival": generations.Arrival, "Published": published.Published}
+if place == "Builds._recorded":  # the row is written, and the transaction not committed
+    record = builds.record
+    builds.record = lambda *args: (record(*args), kill())
+elif place in ("Published.swap", "Generations.sweep", "Arrival.__init__"):
+    setattr(owners[owner], name, kill)
+else:
+    was = getattr(owners[owner], name)
+    setattr(owners[owner], name, lambda *args: (was(*args), kill()))
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_index_stands_whole_or_not_at_all_wherever_the_process_is_killed(
+    tmp_path, monkeypatch, place
+):
+    opened = opened_without_builds(tmp_path, monkeypatch)
+    gallery, _ = opened.create("g", space="s", dim=DIM, index="sq8", recall_target=0.95)
+    vectors = rows(4000)
+    enrol(gallery, vectors)
+    opened.close()
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path), place],
+        cwd=Path(__file__).parents[2],
+        timeout=60,
+        check=False,
+    )
+    assert child.returncode == -signal.SIGKILL
+    opened = opened_without_builds(tmp_path, monkeypatch)
+    gallery = opened.get("g")
+    assert gallery.state().index_in_use == ("sq8" if PLACES[place] else "scan")
+    assert gallery.count == 4000
+    for at in (0, 1999, 3999):
+        assert gallery.search(vectors[at : at + 1], 1).hits[0][0].id == f"e{at}"
+    assert sorted(on_disk(tmp_path)) == sorted(generations_of(tmp_path))
     opened.close()
