@@ -159,7 +159,7 @@ def test_however_many_galleries_are_asked_the_checks_take_a_twentieth_of_a_core(
     checks: list[str] = []
 
     class Asked:
-        compaction_due = build_due = staticmethod(lambda: False)
+        compaction_due = build_due = staticmethod(lambda **_: False)
         count = 0
 
         def __init__(self, name: str) -> None:
