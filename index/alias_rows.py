@@ -64,23 +64,3 @@ def count(connection: Connection) -> int:
     """Count the aliases."""
     number: int = connection.execute("SELECT count(*) FROM aliases").get
     return number
-
-
-def galleries(connection: Connection) -> int:
-    """Count the galleries."""
-    number: int = connection.execute("SELECT count(*) FROM galleries").get
-    return number
-
-
-def number_of(connection: Connection, name: str) -> int | None:
-    """Return the number of the gallery of a name, if it stands."""
-    number: int | None = connection.execute(
-        "SELECT gallery FROM galleries WHERE name = ?", (name,)
-    ).get
-    return number
-
-
-def name_of(connection: Connection, gallery: int) -> str:
-    """Return the name of a gallery that stands."""
-    name: str = connection.execute("SELECT name FROM galleries WHERE gallery = ?", (gallery,)).get
-    return name

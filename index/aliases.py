@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from index import alias_rows
+from index import alias_rows, store
 from index.alias_rows import AliasRow
 from index.database import Connection, Database, corrupt
 from index.errors import GalleryExists, GalleryFull, GalleryPointedAt, GalleryUnknown
@@ -76,8 +76,8 @@ class Aliases:
         def work(connection: Connection) -> tuple[AliasRow, bool]:
             standing = alias_rows.find(connection, alias)
             if standing is not None:
-                permit(alias_rows.name_of(connection, standing.gallery))
-            target = alias_rows.number_of(connection, gallery)
+                permit(store.name_of(connection, standing.gallery))
+            target = store.number_of(connection, gallery)
             if target is None:
                 raise GalleryUnknown(
                     f"no gallery {gallery!r}: create it, or name one there is (an alias points at "
@@ -105,13 +105,13 @@ class Aliases:
             standing = alias_rows.find(connection, alias)
             if standing is None:
                 raise unknown(alias)
-            permit(alias_rows.name_of(connection, standing.gallery))
+            permit(store.name_of(connection, standing.gallery))
             if standing.previous is None:
                 raise GalleryUnknown(
                     f"alias {alias!r} pointed at no gallery before, or at one that is deleted: "
                     "name the gallery it shall point at"
                 )
-            permit(alias_rows.name_of(connection, standing.previous))
+            permit(store.name_of(connection, standing.previous))
             row = AliasRow(alias, standing.previous, standing.gallery)
             alias_rows.keep(connection, row)
             return row, False
@@ -128,7 +128,7 @@ class Aliases:
             standing = alias_rows.find(connection, alias)
             if standing is None:
                 raise unknown(alias)
-            permit(alias_rows.name_of(connection, standing.gallery))
+            permit(store.name_of(connection, standing.gallery))
             alias_rows.drop(connection, alias)
 
         def publish(_: None) -> None:
@@ -156,7 +156,7 @@ class Aliases:
         }
 
     def _check_room(self, connection: Connection, alias: str) -> None:
-        if alias_rows.number_of(connection, alias) is not None:
+        if store.number_of(connection, alias) is not None:
             raise GalleryExists(
                 f"{alias!r} is the name of a gallery: use another name for the alias, or delete "
                 "the gallery first"
@@ -196,7 +196,7 @@ def check_free(connection: Connection, name: str, galleries_max: int) -> None:
             f"{name!r} is the name of an alias: use another name for the gallery, or delete the "
             "alias first"
         )
-    if alias_rows.galleries(connection) >= galleries_max:
+    if store.count_galleries(connection) >= galleries_max:
         raise GalleryFull(
             f"{galleries_max} galleries stand, more are not allowed: delete one, or raise "
             "galleries_max"

@@ -167,5 +167,6 @@ class Builds:
         if code != 0:
             why = complaints.read_text("utf-8", "replace").strip().splitlines()[-1:]
             raise OSError(f"the process that builds ended with {code}: {' '.join(why)}")
-        complaints.unlink()
+        for read_by_now in (complaints, complaints.with_name(ASKED_FILE)):
+            read_by_now.unlink(missing_ok=True)  # what stays is the generation
         return Outcome.from_json(said)

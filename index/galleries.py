@@ -20,7 +20,8 @@ from index.filters import DEPTH_MAX
 from index.folder import FolderLock
 from index.gallery import Gallery, GalleryState
 from index.generations import Generations
-from index.jobs import Jobs, now
+from index.jobs import Jobs
+from index.moment import now
 from index.names import check_name
 from index.removals import Removals
 from index.snapshots import Snapshots

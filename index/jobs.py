@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from index import job_rows, store
@@ -10,6 +9,7 @@ from index.database import Connection, Database
 from index.errors import GalleryUnknown, JobEnded, JobsFull, JobStopped, JobUnknown
 from index.gallery import Gallery
 from index.job_rows import UNFINISHED, Advance, Job, JobFailure
+from index.moment import now
 from index.writer import Writer
 
 T = TypeVar("T")
@@ -165,11 +165,6 @@ class Jobs:
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         return self._writer.write(work, lambda _: None)
-
-
-def now() -> str:
-    """Return the moment in ISO 8601, in UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _standing(connection: Connection, job: int) -> Job:

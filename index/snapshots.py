@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import BinaryIO, TypeVar
 
 from index import staging, store
@@ -13,6 +12,7 @@ from index.database import Connection, Database, corrupt
 from index.errors import GalleryError, GalleryFull, GalleryUnknown, StoreUnavailable
 from index.frames import END, HEAD, ROWS, FrameWriter
 from index.gallery import Gallery
+from index.moment import now
 from index.names import check_name
 from index.snapshot import (
     FRAME_ROWS_MAX,
@@ -200,7 +200,7 @@ def _head(row: store.GalleryRow, count: int) -> Head:
         seq=row.seq,
         count=count,
         created_at=row.created_at,
-        taken_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        taken_at=now(),
         calibration=Calibration.from_json(row.calibration) if row.calibration else None,
     )
 

@@ -37,7 +37,7 @@ def replaced(connection: Connection, name: str, *, replace: bool, galleries_max:
 
     Raises: GalleryExists, GalleryFull, and GalleryPointedAt: an alias bears the name.
     """
-    standing = alias_rows.number_of(connection, name)
+    standing = store.number_of(connection, name)
     if standing is None:
         check_free(connection, name, galleries_max)
     elif not replace:
@@ -53,23 +53,7 @@ def show(connection: Connection, row: store.GalleryRow, count: int, standing: in
     if standing is not None:
         alias_rows.move(connection, standing, row.gallery)
         store.doom_gallery(connection, standing)
-    connection.execute(
-        "INSERT INTO galleries (gallery, name, model, space, dim, backend, recall_target, seq,"
-        " created_at, calibration, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            row.gallery,
-            row.name,
-            row.model,
-            row.space,
-            row.dim,
-            row.backend,
-            row.recall_target,
-            row.seq,
-            row.created_at,
-            row.calibration,
-            count,
-        ),
-    )
+    store.add_gallery(connection, row, count)
     connection.execute("DELETE FROM staged WHERE gallery = ?", (row.gallery,))
 
 

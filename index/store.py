@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -67,12 +67,33 @@ def gallery_row(connection: Connection, gallery: int) -> tuple[GalleryRow, int] 
     return next(((GalleryRow(*values), count) for *values, count in found), None)
 
 
-def add_gallery(connection: Connection, row: GalleryRow) -> int:
-    """Insert a gallery, whatever number it has, and return the number it got."""
+def count_galleries(connection: Connection) -> int:
+    """Count the galleries."""
+    number: int = connection.execute("SELECT count(*) FROM galleries").get
+    return number
+
+
+def number_of(connection: Connection, name: str) -> int | None:
+    """Return the number of the gallery of a name, if it stands."""
+    number: int | None = connection.execute(
+        "SELECT gallery FROM galleries WHERE name = ?", (name,)
+    ).get
+    return number
+
+
+def name_of(connection: Connection, gallery: int) -> str:
+    """Return the name of a gallery that stands."""
+    name: str = connection.execute("SELECT name FROM galleries WHERE gallery = ?", (gallery,)).get
+    return name
+
+
+def add_gallery(connection: Connection, row: GalleryRow, count: int = 0) -> int:
+    """Insert a gallery of so many exemplars; return its number, a new one where the row has 0."""
+    values = (row.gallery or None, *astuple(row)[1:], count)
     number: int = connection.execute(
-        "INSERT INTO galleries (name, model, space, dim, backend, recall_target, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING gallery",
-        (row.name, row.model, row.space, row.dim, row.backend, row.recall_target, row.created_at),
+        f"INSERT INTO galleries ({_GALLERY}, count)"  # noqa: S608 - ours
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING gallery",
+        values,
     ).get
     return number
 

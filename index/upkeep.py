@@ -52,8 +52,7 @@ class Upkeep:
     @property
     def delta(self) -> int:
         """The rows that an index does not hold yet, and that are looked at one by one."""
-        view = self._published.seen()
-        return 0 if view.indexed is None else view.n - view.indexed.upto
+        return 0 if self._published.seen().indexed is None else self.unindexed
 
     @property
     def unindexed(self) -> int:

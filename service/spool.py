@@ -1,7 +1,7 @@
 """Bodies and replies larger than memory: kept in the data folder while their request lasts."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -62,6 +62,17 @@ async def spool(parts: AsyncIterator[bytes], file: BinaryIO, bytes_max: int, set
             await run_sync(file.write, bytes(held))
             held.clear()
     await run_sync(file.write, bytes(held))
+
+
+def check_declared(headers: Mapping[str, str], bytes_max: int, setting: str) -> None:
+    """Refuse a body that says itself that it has too many bytes, before any of it is read.
+
+    Raises:
+        BodyTooLarge.
+    """
+    declared = headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > bytes_max:
+        raise too_large(bytes_max, setting)
 
 
 def too_large(bytes_max: int, setting: str) -> BodyTooLarge:

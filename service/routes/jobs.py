@@ -18,7 +18,7 @@ from service.replies import Json
 from service.reply_schemas import JobDeletedReply, JobFailuresReply, JobOut, JobsReply
 from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
 from service.source import Columns, suffixes
-from service.spool import too_large
+from service.spool import check_declared
 
 router = new_router("jobs")
 PATH = "/v1/jobs/{job}"
@@ -67,9 +67,7 @@ async def take(
             f"content-type {media[:100] or 'missing'!r} is not read here; send "
             f"{', '.join(suffixes())}"
         )
-    declared, most = request.headers.get("content-length", "0"), parts.settings.import_bytes_max
-    if declared.isdigit() and int(declared) > most:
-        raise too_large(most, SETTING)
+    check_declared(request.headers, parts.settings.import_bytes_max, SETTING)
     columns = Columns(id_column, label_column, text_column, vector_column)
     job = await parts.imports.take(found, request.stream(), suffix, columns, asking.caller)
     return Json(rendered(job), status_code=202)

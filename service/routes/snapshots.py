@@ -11,7 +11,7 @@ from index.snapshot import checked
 from service.replies import FileReply, Json
 from service.reply_schemas import GalleryOut
 from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
-from service.spool import open_spool, spool, too_large
+from service.spool import check_declared, open_spool, spool
 
 router = new_router("snapshots")
 PATH = "/v1/galleries/{gallery}"
@@ -57,9 +57,7 @@ async def restore(
     snapshots = parts.galleries.snapshots
     stood = await run_sync(lambda: snapshots.check_place(gallery, replace=replace))
     bytes_max = parts.settings.snapshot_bytes_max
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > bytes_max:
-        raise too_large(bytes_max, SETTING)
+    check_declared(request.headers, bytes_max, SETTING)
     go_on = asking.check_time
     with snapshots.room(), open_spool(parts.settings.data_dir) as file:
         await spool(request.stream(), file, bytes_max, SETTING)
