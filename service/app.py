@@ -7,14 +7,14 @@ from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi_offline import FastAPIOffline
 
-from service import replies
 from service.bodies import Bodies
 from service.edge import Edge
 from service.gate import Gate
 from service.parts import Parts
-from service.routing import found_routers
+from service.routing import found_routes
 
 
 def create_app(
@@ -54,11 +54,11 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.parts = parts
-    for router in found_routers():
-        app.include_router(router)
-    replies.install(app)
-    app.add_middleware(
-        Edge,
+    app.router.routes[:0] = found_routes()  # before those of the pages
+    # The edge is all that stands around the routes: it bounds, times, counts and answers what goes
+    # wrong. FastAPI's own layers would do so once more, and cost more than most answers.
+    app.middleware_stack = Edge(
+        AsyncExitStackMiddleware(app.router),
         bodies=Bodies(parts.settings, parts.metrics),
         gate=Gate(parts.keys, parts.allowance),
         metrics=parts.metrics,

@@ -57,7 +57,7 @@ class Edge:
         request_id = clean_id(headers.get("x-request-id"))
         asking = Asking()
         scope.setdefault("state", {}).update(request_id=request_id, asking=asking)
-        body = self._bodies.one()
+        body, call = self._bodies.one(), f"{scope['method']} {scope['path']}"
         status = sent = 0
         leave = nothing
 
@@ -73,7 +73,7 @@ class Edge:
             await send(message)
 
         try:
-            leave = await self._gate.enter(scope["path"], headers.get("authorization", ""), asking)
+            leave = await self._gate.enter(scope["path"], headers, asking)
             seconds_max = self._bodies.seconds_max(scope["path"])
             asking.deadline = started + patience_seconds(headers, seconds_max)
             coming, after = await body.handed_on(scope["path"], headers, receive)
@@ -92,7 +92,7 @@ class Edge:
             if status:
                 log.exception("request %s failed while its reply was being sent", request_id)
                 raise
-            await refuse_error(error, request_id=request_id)(scope, receive, sending)
+            await refuse_error(error, request_id=request_id, call=call)(scope, receive, sending)
         finally:
             leave()
             body.let_go()

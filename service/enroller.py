@@ -14,10 +14,10 @@ from models.modality import Item
 from service.asking import Asking
 from service.call import Embedded
 from service.candidates import Candidate, Failure, Fit, candidate_of, gated
+from service.complaints import first_complaint
 from service.embedder import Embedder
 from service.errors import DeadlineExceeded, ExemplarInvalid, ExemplarRepeated, LaneDead
 from service.problems import row_of
-from service.replies import first_complaint
 from service.schemas import ExemplarIn
 
 

@@ -1,6 +1,6 @@
 """Where a caller shows its key: whose it is, and whether it may ask just now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from service.access import is_open
 from service.allowance import Allowance
@@ -20,7 +20,9 @@ class Gate:
     def __init__(self, keys: Keys | None, allowance: Allowance | None) -> None:
         self._keys, self._allowance = keys, allowance
 
-    async def enter(self, path: str, authorization: str, asking: Asking) -> Callable[[], None]:
+    async def enter(
+        self, path: str, headers: Mapping[str, str], asking: Asking
+    ) -> Callable[[], None]:
         """Let one request in, and note whose it is; return what is to be called when it ends.
 
         Raises:
@@ -29,7 +31,7 @@ class Gate:
         """
         if self._keys is None or is_open(path):
             return nothing
-        kind, _, token = authorization.partition(" ")
+        kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer":
             raise KeyRefused("send a valid key as `authorization: Bearer KEY`")
         asking.key = self._keys.find(token.strip())

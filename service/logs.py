@@ -31,6 +31,9 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 def install(level: str) -> None:
     """Send the service's logs to standard error."""
+    # What no line tells is not gathered for each (as the library's HOWTO advises).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     handler.addFilter(_is_news)

@@ -106,11 +106,11 @@ class Metrics:
         )
         self._bodies = self._gauge("bodies_bytes", "Bytes of request bodies in memory.", [])
         self._connections = self._gauge("connections", "Open connections.", [])
-        for stage in STAGES:
-            self._seconds.labels(stage)
-        for tier in TIERS:
-            for series in (self._cache_hits, self._cache_misses, self._cache_errors):
-                series.labels(tier)
+        # To find a series by its labels takes longer than to count: those of a request are kept.
+        self._stages = {stage: self._seconds.labels(stage) for stage in STAGES}
+        self._answered: dict[tuple[str, str, int], Counter] = {}
+        looked_up = (self._cache_hits, self._cache_misses, self._cache_errors)
+        self._tiers = {tier: [series.labels(tier) for series in looked_up] for tier in TIERS}
         self._cache_evictions.labels("process")
 
     def _counter(self, name: str, words: str, labels: list[str]) -> Counter:
@@ -146,7 +146,11 @@ class Metrics:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request."""
-        self._requests.labels(method, route, str(status)).inc()
+        series = self._answered.get((method, route, status))
+        if series is None:
+            series = self._requests.labels(method, route, str(status))
+            self._answered[method, route, status] = series
+        series.inc()
         self.stage("total", seconds)
 
     def refused(self, code: str) -> None:
@@ -155,7 +159,7 @@ class Metrics:
 
     def stage(self, stage: str, seconds: float) -> None:
         """Record how long one stage of a request took."""
-        self._seconds.labels(stage).observe(seconds)
+        self._stages[stage].observe(seconds)
 
     def batch(
         self, model: str, *, items: int, fill: float, cost: int, padded: int, seconds: float
@@ -191,9 +195,8 @@ class Metrics:
 
     def cache(self, tier: str, *, hits: int = 0, misses: int = 0, errors: int = 0) -> None:
         """Count what one tier of the cache found, and where it failed."""
-        self._cache_hits.labels(tier).inc(hits)
-        self._cache_misses.labels(tier).inc(misses)
-        self._cache_errors.labels(tier).inc(errors)
+        for series, count in zip(self._tiers[tier], (hits, misses, errors), strict=True):
+            series.inc(count)
 
     def cache_size(self, size_bytes: int, *, evicted: int = 0) -> None:
         """Say what the cache in process holds, and what it gave up for it."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from index.galleries import Galleries
 from service.allowance import Allowance
@@ -46,12 +47,25 @@ class Parts:
 
 
 def parts_of(request: Request) -> Parts:
-    """Find the parts from a request (a FastAPI dependency)."""
+    """Find the parts from a request."""
     parts: Parts = request.app.state.parts
     return parts
 
 
 def asking_of(request: Request) -> Asking:
-    """Find who asks, by when, and its stage clock (a FastAPI dependency)."""
+    """Find who asks, by when, and its stage clock."""
     asking: Asking = request.state.asking
     return asking
+
+
+# Coroutines, though they wait for nothing: FastAPI takes what is none through a thread.
+async def _parts(request: Request) -> Parts:
+    return parts_of(request)
+
+
+async def _asking(request: Request) -> Asking:
+    return asking_of(request)
+
+
+PartsOf = Annotated[Parts, Depends(_parts)]
+AskingOf = Annotated[Asking, Depends(_asking)]

@@ -11,6 +11,8 @@ from service.asking import DEADLINE, late
 from service.bodies import ClientGone
 from service.errors import RequestInvalid
 
+WATCH_AFTER_SECONDS = 0.01  # most answers are ready sooner: to watch costs a task for each
+
 
 def patience_seconds(headers: Headers, seconds_max: float) -> float:
     """Tell how many seconds the answer may take: the caller's word, within the service's.
@@ -40,8 +42,10 @@ async def unless_gone(work: Awaitable[None], receive: Receive, *, seconds: float
         ClientGone: the caller went first.
         DeadlineExceeded: the time was over first.
     """
-    scope = anyio.CancelScope(deadline=anyio.current_time() + seconds)
+    loop = asyncio.get_running_loop()
+    scope = anyio.CancelScope(deadline=loop.time() + seconds)
     gone = False
+    watching: asyncio.Task[None] | None = None
 
     async def watch() -> None:
         # After the body, the next thing to be received is that the caller has gone.
@@ -51,12 +55,18 @@ async def unless_gone(work: Awaitable[None], receive: Receive, *, seconds: float
         gone = True
         scope.cancel()
 
-    watching = asyncio.ensure_future(watch())
+    def begin() -> None:
+        nonlocal watching
+        watching = asyncio.ensure_future(watch())
+
+    beginning = loop.call_later(WATCH_AFTER_SECONDS, begin)
     try:
         with scope:
             await work
     finally:
-        watching.cancel()
+        beginning.cancel()
+        if watching is not None:
+            watching.cancel()
     if scope.cancelled_caught:
         if gone:
             raise ClientGone

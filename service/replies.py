@@ -1,29 +1,24 @@
 """Rendering replies: strict fast JSON, and every error in the one shape."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from os import SEEK_END
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
 from anyio.to_thread import run_sync
-from fastapi import FastAPI, Request, Response
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from service.complaints import first_complaint
 from service.embedder import ItemFailed
 from service.problems import BY_STATUS, Row, problem, retry_after_seconds, row_of
 
 log = logging.getLogger("semblance.problem")
-PATH_CHARACTERS_TOLD = 200
+CALL_CHARACTERS_TOLD = 210
 FILE_PART_BYTES = 1 << 20
-_WORDS = {
-    "extra_forbidden": "unknown field",
-    "missing": "required field is missing",
-    "model_type": "this is not a JSON object",
-    "model_attributes_type": "this is not a JSON object",
-}
 
 
 class Json(Response):
@@ -72,8 +67,14 @@ def refuse(
     return Json(body, status_code=row.status, headers=dict(headers or {}))
 
 
-def refuse_error(error: Exception, *, request_id: str) -> Json:
-    """Build the reply to an error; one that nobody planned for tells no detail."""
+def refuse_error(error: Exception, *, request_id: str, call: str = "") -> Json:
+    """Build the reply to an error; one that nobody planned for tells no detail.
+
+    Args:
+        call: the method and the path, which the web framework's own refusals do not name.
+    """
+    if isinstance(error, HTTPException | RequestValidationError):
+        return _refuse_of_framework(error, request_id=request_id, call=call)
     param = None
     if isinstance(error, ItemFailed):
         param, message, error = error.where, f"{error.where}: {error}", error.cause
@@ -89,49 +90,14 @@ def refuse_error(error: Exception, *, request_id: str) -> Json:
     return refuse(row, message, request_id=request_id, param=param, headers=headers)
 
 
-def install(app: FastAPI) -> None:
-    """Make the web framework's own refusals take the one shape too."""
-
-    async def invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
+def _refuse_of_framework(
+    error: HTTPException | RequestValidationError, *, request_id: str, call: str
+) -> Json:
+    """Give the web framework's own refusals the one shape too."""
+    if isinstance(error, RequestValidationError):
         param, message = first_complaint(error.errors())
-        row = BY_STATUS[422]
-        return refuse(row, message, request_id=request.state.request_id, param=param)
-
-    async def http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        row = BY_STATUS.get(error.status_code)
-        if row is None:
-            row = Row(error.status_code, "invalid_request_error", "request_invalid")
-        path = request.url.path[:PATH_CHARACTERS_TOLD]
-        message = f"{request.method} {path}: {error.detail}; /docs lists every call"
-        headers = error.headers
-        return refuse(row, message, request_id=request.state.request_id, headers=headers)
-
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)
-
-
-def first_complaint(errors: Sequence[Any], whole: str = "body") -> tuple[str | None, str]:
-    """Word the first of a validation's complaints, and count the rest.
-
-    >>> first_complaint([{"loc": ("body", "k"), "type": "int_type", "msg": "Input should be ..."}])
-    ('k', 'k: Input should be ...')
-    """
-    first = errors[0]
-    param = path_of(first["loc"])
-    message = _WORDS.get(first["type"], first["msg"]).removeprefix("Value error, ")
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return param or None, f"{param or whole}: {message}{more}"
-
-
-def path_of(loc: Sequence[int | str]) -> str:
-    """Write a location as a caller would.
-
-    >>> path_of(("body", "queries", 3, "label"))
-    'queries[3].label'
-    """
-    path = ""
-    for part in loc[1:] if loc and loc[0] in ("body", "query", "path", "header") else loc:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
+        return refuse(BY_STATUS[422], message, request_id=request_id, param=param)
+    unnamed = Row(error.status_code, "invalid_request_error", "request_invalid")
+    row = BY_STATUS.get(error.status_code, unnamed)
+    message = f"{call[:CALL_CHARACTERS_TOLD]}: {error.detail}; /docs lists every call"
+    return refuse(row, message, request_id=request_id, headers=error.headers)

@@ -3,33 +3,21 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import APIRouter, Security
 from fastapi.security import HTTPBearer
 from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.routing import BaseRoute
 
 from index.gallery import Gallery
 from service import routes
 from service.access import check_target
 from service.asking import Asking
 from service.keys import ScopeName
-from service.parts import Parts, asking_of, parts_of
+from service.parts import Parts
 from service.reply_schemas import ProblemReply
 from service.strict import StrictRoute
-
-
-# Coroutines, though they wait for nothing: what is none goes through a thread, at each request.
-async def _parts(request: Request) -> Parts:
-    return parts_of(request)
-
-
-async def _asking(request: Request) -> Asking:
-    return asking_of(request)
-
-
-PartsOf = Annotated[Parts, Depends(_parts)]
-AskingOf = Annotated[Asking, Depends(_asking)]
 
 
 def gallery_of(parts: Parts, asking: Asking, named: str) -> Gallery:
@@ -43,6 +31,8 @@ def gallery_of(parts: Parts, asking: Asking, named: str) -> Gallery:
     return found
 
 
+# A path is compared with one route after the other, and each comparison counts.
+ASKED_MOST = ("embeddings", "questions")
 _REFUSALS = {
     400: "Malformed or empty",
     401: "No valid key",
@@ -92,7 +82,9 @@ def new_router(tag: str) -> APIRouter:
     return APIRouter(route_class=StrictRoute, tags=[tag], responses=responses)
 
 
-def found_routers() -> Iterator[APIRouter]:
-    """Import every file of ``service/routes`` and yield its router, in the order of names."""
-    for module in sorted(pkgutil.iter_modules(routes.__path__), key=lambda m: m.name):
-        yield importlib.import_module(f"{routes.__name__}.{module.name}").router
+def found_routes() -> Iterator[BaseRoute]:
+    """Import every file of ``service/routes`` and yield its routes, what is asked most first."""
+    names = (module.name for module in pkgutil.iter_modules(routes.__path__))
+    for name in sorted(names, key=lambda name: (name not in ASKED_MOST, name)):
+        router: APIRouter = importlib.import_module(f"{routes.__name__}.{name}").router
+        yield from router.routes

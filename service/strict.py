@@ -1,12 +1,15 @@
 """JSON bodies read strictly: no NaN, no lone surrogates, bounded depth, bounded values."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from fastapi import Request, Response, params
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access import check_gallery, check_scope
+from service.direct import Call, direct
 from service.errors import BodyMalformed, BodyTooLarge, ContentUnsupported
 from service.parts import asking_of, parts_of
 
@@ -15,7 +18,7 @@ class StrictRequest(Request):
     """A request whose JSON is read strictly."""
 
     async def json(self) -> Any:
-        """Parse the body.
+        """Parse the body; None where there is none.
 
         Raises:
             BodyTooLarge: it holds too many values.
@@ -25,7 +28,7 @@ class StrictRequest(Request):
             body = await self.body()
             check_values(body, parts_of(self).settings.json_values_max)
             try:
-                self._json = orjson.loads(body)
+                self._json = orjson.loads(body) if body else None
             except orjson.JSONDecodeError as error:
                 raise BodyMalformed(f"the body is not valid JSON: {error}") from None
         return self._json
@@ -33,6 +36,12 @@ class StrictRequest(Request):
 
 class StrictRoute(APIRoute):
     """A route that looks at the key first, and reads its JSON body strictly."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:
+        super().__init__(path, endpoint, **declared)
+        call = direct(endpoint, words=self.param_convertors)
+        if call is not None:
+            self.app = self._directly(call)
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -46,28 +55,41 @@ class StrictRoute(APIRoute):
         scopes = self.scopes
 
         async def strict(request: Request) -> Response:
-            key = asking_of(request).key
-            check_scope(key, scopes)
-            for named in ("gallery", "alias"):
-                if (name := request.path_params.get(named)) is not None:
-                    check_gallery(key, name)
-            if self.body_field is not None:
-                kind = request.headers.get("content-type")
-                if kind is None:  # curl --data-binary with an emptied header, and old clients
-                    headers = [*request.scope["headers"], (b"content-type", b"application/json")]
-                    request.scope["headers"] = headers
-                elif not _is_json(kind):
-                    raise ContentUnsupported(
-                        f"content-type {kind!r} is not read here; "
-                        "send `content-type: application/json`"
-                    )
-            request = StrictRequest(request.scope, request.receive)
-            if self.body_field is not None and await request.body():
-                await request.json()  # here, because FastAPI would hide why it failed
-            response: Response = await handler(request)
+            response: Response = await handler(await self._let_in(request, scopes))
             return response
 
         return strict
+
+    def _directly(self, call: Call) -> ASGIApp:
+        scopes = self.scopes
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            request = await self._let_in(Request(scope, receive), scopes)
+            response = await call(request)
+            await response(scope, receive, send)
+
+        return app
+
+    async def _let_in(self, request: Request, scopes: tuple[str, ...]) -> StrictRequest:
+        """Look at the key and what it is for, then at the body."""
+        key = asking_of(request).key
+        check_scope(key, scopes)
+        for named in ("gallery", "alias"):
+            if (name := request.path_params.get(named)) is not None:
+                check_gallery(key, name)
+        if self.body_field is not None:
+            kind = request.headers.get("content-type")
+            if kind is None:  # curl --data-binary with an emptied header, and old clients
+                headers = [*request.scope["headers"], (b"content-type", b"application/json")]
+                request.scope["headers"] = headers
+            elif not _is_json(kind):
+                raise ContentUnsupported(
+                    f"content-type {kind!r} is not read here; send `content-type: application/json`"
+                )
+        request = StrictRequest(request.scope, request.receive)
+        if self.body_field is not None:
+            await request.json()  # here, because FastAPI would hide why it failed
+        return request
 
 
 def check_values(body: bytes, values_max: int) -> None:

@@ -10,9 +10,10 @@ from service.access import check_gallery, check_target, sees
 from service.asking import Asking
 from service.errors import RequestInvalid
 from service.keys import Key
+from service.parts import AskingOf, PartsOf
 from service.replies import Json
 from service.reply_schemas import AliasDeletedReply, AliasesReply, AliasOut
-from service.routing import AskingOf, PartsOf, needs, new_router
+from service.routing import needs, new_router
 from service.schemas import AliasRequest
 
 router = new_router("aliases")

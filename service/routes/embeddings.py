@@ -10,10 +10,11 @@ from service.embedder import Embeddings
 from service.errors import ContentUnsupported, RequestInvalid
 from service.intake import check_size, parse_embeddable, spread
 from service.numbers import check_dimensions, cut, spelled
+from service.parts import AskingOf, PartsOf
 from service.queries import parse_all
 from service.replies import Json
 from service.reply_schemas import EmbeddingsReply
-from service.routing import AskingOf, PartsOf, needs, new_router
+from service.routing import needs, new_router
 from service.schemas import EmbeddingsRequest
 
 router = new_router("embeddings")

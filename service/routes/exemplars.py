@@ -9,10 +9,11 @@ from fastapi import Query, Response
 
 from index.exemplar import StoredExemplar
 from service.errors import RequestInvalid
+from service.parts import AskingOf, PartsOf
 from service.queries import Space, check_space
 from service.replies import Json
 from service.reply_schemas import EnrolReply, ExemplarOut, ExemplarsReply, RemovedReply
-from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
+from service.routing import gallery_of, needs, new_router
 from service.schemas import EnrolRequest, RemoveRequest
 
 router = new_router("exemplars")

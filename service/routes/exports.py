@@ -4,7 +4,8 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 
 from service.exporting import parquet_parts
-from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
+from service.parts import AskingOf, PartsOf
+from service.routing import gallery_of, needs, new_router
 
 router = new_router("exports")
 MEDIA_TYPE = "application/vnd.apache.parquet"

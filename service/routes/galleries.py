@@ -8,9 +8,10 @@ from fastapi import Response
 
 from service.access import sees
 from service.errors import RequestInvalid
+from service.parts import AskingOf, PartsOf
 from service.replies import Json
 from service.reply_schemas import CalibrationOut, DeletedReply, GalleriesReply, GalleryOut
-from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
+from service.routing import gallery_of, needs, new_router
 from service.schemas import CalibrateRequest, GalleryRequest
 
 router = new_router("galleries")

@@ -11,8 +11,9 @@ from service.asking import Asking
 from service.call import Embedded
 from service.errors import Overloaded, ServiceError
 from service.lane import Lane
+from service.parts import PartsOf
 from service.replies import Json
-from service.routing import PartsOf, needs, new_router
+from service.routing import needs, new_router
 
 router = new_router("health")
 FORWARD_SECONDS_FRESH = 10.0  # a forward pass this recent proves the encoder

@@ -12,11 +12,11 @@ from service.access import sees
 from service.asking import Asking
 from service.errors import ContentUnsupported
 from service.imports.files import SETTING
-from service.parts import Parts
+from service.parts import AskingOf, Parts, PartsOf
 from service.queries import Space, check_space
 from service.replies import Json
 from service.reply_schemas import JobDeletedReply, JobFailuresReply, JobOut, JobsReply
-from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
+from service.routing import gallery_of, needs, new_router
 from service.source import Columns, suffixes
 from service.spool import check_declared
 

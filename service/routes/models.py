@@ -4,9 +4,10 @@ from typing import Any
 
 from fastapi import Response
 
+from service.parts import PartsOf
 from service.replies import Json
 from service.reply_schemas import ModelOut, ModelsReply, UnloadedReply
-from service.routing import PartsOf, needs, new_router
+from service.routing import needs, new_router
 from service.shelf import Model
 
 router = new_router("models")

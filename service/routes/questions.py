@@ -8,9 +8,10 @@ from fastapi import Response
 from index.hits import Hit
 from service.access import check_gallery, check_scope
 from service.errors import ReplyTooLarge, RequestInvalid
+from service.parts import AskingOf, PartsOf
 from service.replies import Json
 from service.reply_schemas import IdentifyReply, SearchReply, VerifyReply
-from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
+from service.routing import gallery_of, needs, new_router
 from service.schemas import IdentifyRequest, QueryRequest, SearchRequest, VerifyRequest
 from service.searcher import Question
 from service.settings import Settings

@@ -8,9 +8,10 @@ from anyio.to_thread import run_sync
 from fastapi import Query, Request, Response
 
 from index.snapshot import checked
+from service.parts import AskingOf, PartsOf
 from service.replies import FileReply, Json
 from service.reply_schemas import GalleryOut
-from service.routing import AskingOf, PartsOf, gallery_of, needs, new_router
+from service.routing import gallery_of, needs, new_router
 from service.spool import check_declared, open_spool, spool
 
 router = new_router("snapshots")
