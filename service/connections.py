@@ -49,6 +49,7 @@ class Door:
         self.admitted: set[Connection] = set()
         self.refused: set[Connection] = set()
         self._looking = False
+        self._due = math.inf  # when all are looked at next
 
     def __call__(self, **given: Any) -> "Connection":
         """Make the protocol of one connection, as uvicorn asks for it."""
@@ -71,11 +72,16 @@ class Door:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._looking = bool(self.admitted or self.refused)
+        now = loop.time()
+        # Where the loop, or the machine, was held up, what came meanwhile is still to be read:
+        # callers are not silent, they were not heard. The look after that one is not put off.
+        held_up = now > self._due + TICK_SECONDS
+        self._due = math.inf if held_up else now + TICK_SECONDS
         if self._looking:
             loop.call_later(TICK_SECONDS, self._look, loop)
-        now = loop.time()
-        for connection in [*self.admitted, *self.refused]:
-            connection.look(now)
+        if not held_up:
+            for connection in [*self.admitted, *self.refused]:
+                connection.look(now)
 
 
 class Connection(HttpToolsProtocol):

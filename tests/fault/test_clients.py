@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import signal
 import socket
 import statistics
 import struct
@@ -78,6 +79,30 @@ async def burst(server: Server, count: int) -> list[Reply]:
     return await asyncio.gather(*(one(number) for number in range(count)))
 
 
+def test_who_spoke_while_the_machine_stood_still_is_answered(server: Server, before: Held) -> None:
+    """Silence is what was not said, not what was not heard."""
+    with contextlib.ExitStack() as stack:
+
+        def connect() -> socket.socket:
+            return stack.enter_context(socket.create_connection(address(server), timeout=30))
+
+        early = [connect() for _ in range(20)]
+        until(lambda: held(server).sockets >= before.sockets + 20, 2, "they are accepted")
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            late = [connect() for _ in range(20)]
+            for number, one in enumerate(early + late):
+                one.sendall(request(EMBED, embedding(f"still {number}"), "connection: close"))
+            time.sleep(4)  # longer than a head, and a silence, may take
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        for one in early + late:
+            raw = b"".join(iter(lambda one=one: one.recv(1 << 16), b""))  # type: ignore[misc]
+            (answer,) = replies(raw)
+            assert answer.status == 200
+    settled(server, before)
+
+
 async def latencies(server: Server, until_done: asyncio.Future[object]) -> list[float]:
     """Ask as an honest caller does, again and again, until something else is done."""
     taken = []
@@ -117,7 +142,7 @@ def test_dribblers_are_closed_in_time_and_hold_up_nobody(
         (answer,) = replies(raw)
         assert (answer.status, answer.error["code"]) == (408, code)
         assert 2.5 < took < 10
-    assert len(taken) > 50
+    assert len(taken) > 20
     assert statistics.median(taken) < 0.2
     assert max(taken) < 2
     settled(server, before)
