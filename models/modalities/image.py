@@ -113,8 +113,8 @@ class Picture:
                 f"the picture has {size} bytes and the limit is {limit}; make it smaller, or save "
                 "it as jpeg"
             )
-        image = read(item.content, pixels_max=self.config.pixels_max, size=self.config.size)
-        pixels = fitted(image, self.square)
+        image, turn = read(item.content, pixels_max=self.config.pixels_max, square=self.square)
+        pixels = fitted(image, self.square, orientation=turn)
         if pixels is None:
             raise ItemEmpty("the picture is transparent all over; send one that shows something")
         return Features(arrays={INPUT: pixels}, cost=self.cost_max, truncated=False)

@@ -1,4 +1,4 @@
-"""A picture of any size to the square that an encoder takes: one way, training and serving alike."""
+"""A picture of any size to the square that an encoder takes; training and serving do the same."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +14,15 @@ How = Literal["pad", "stretch"]
 FILTER = Image.Resampling.BICUBIC
 # Beyond thrice the size, whole blocks of pixels are averaged first: faster, and not seen.
 REDUCING_GAP = 3.0
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 VISIBLE_ALPHA = 16  # of 255; fainter shadows are no part of a mark's outline
 NEAR_GROUND = 40  # levels of 255 in every channel, within which a colour does not stand out
 
@@ -53,11 +62,12 @@ class Square:
         return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def fitted(image: Image.Image, square: Square) -> NDArray[np.uint8] | None:
+def fitted(image: Image.Image, square: Square, *, orientation: int = 1) -> NDArray[np.uint8] | None:
     """Make a picture fit: trimmed, resized with antialiasing, on its ground, in the middle.
 
     Args:
         image: of mode RGB or RGBA.
+        orientation: how it is to be turned, as EXIF numbers it; 1 is upright.
 
     Returns:
         uint8 (3, size, size), red first; None where nothing of it is visible.
@@ -70,6 +80,9 @@ def fitted(image: Image.Image, square: Square) -> NDArray[np.uint8] | None:
     left, top, right, bottom = box or (0, 0, *image.size)
     inner = square.inner(right - left, bottom - top)
     small = _resized(image, inner, box)
+    if orientation in TURNS:
+        small = small.transpose(TURNS[orientation])
+        inner = small.size
     colours: NDArray[Any] = np.asarray(small)
     ground = square.ground
     if small.mode == "RGBA":
