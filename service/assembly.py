@@ -58,7 +58,8 @@ def open_lane(name: str, *, settings: Settings, metrics: Metrics) -> Lane:
         raise ModelUnknown(f"the bundles folder holds no {name!r}; there are: {there}")
     encoder = OnnxEncoder.open(folders[name], threads=settings.threads, provider=settings.provider)
     check_folder(folders[name], encoder.name)
-    batching = Batching.of(settings, on_gpu=encoder.provider == "cuda")
+    even = encoder.cost_max if encoder.cost_min == encoder.cost_max else None
+    batching = Batching.of(settings, on_gpu=encoder.provider == "cuda", even_cost=even)
     rate = measured_rate(encoder, batching)
     return Lane(encoder, metrics, settings, rate=rate, batching=batching, decoders=cores())
 

@@ -12,7 +12,7 @@ from index.gallery import Gallery
 from models.errors import InputError
 from models.modality import Item
 from service.asking import Asking
-from service.call import Embedded
+from service.call import Embedded, Outcome
 from service.candidates import Candidate, Failure, Fit, candidate_of, gated
 from service.embedder import Embedder
 from service.errors import DeadlineExceeded, ExemplarInvalid, ExemplarRepeated, LaneDead
@@ -144,7 +144,12 @@ class Enroller:
             if gallery.model is not None:
                 raise  # its encoder is not loaded: no item is at fault
             return [error] * len(items)
-        outcomes = await self._embedder.outcomes(model, items, asking, bulk=True, role="document")
+        outcomes: list[Outcome] = []
+        at_once = model.call_items_max
+        for at in range(0, len(items), at_once):
+            outcomes += await self._embedder.outcomes(
+                model, items[at : at + at_once], asking, bulk=True, role="document"
+            )
         for outcome in outcomes:
             if isinstance(outcome, LaneDead | DeadlineExceeded):
                 raise outcome  # no item is at fault: all of it can be sent again

@@ -23,6 +23,7 @@ from models.pictures.fitting import Square, fitted
 from models.pictures.reading import read
 
 INPUT = "pixels"
+COST_UNIT = "pixels"
 MEDIA_TYPES = (
     "image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff",
 )  # fmt: skip
@@ -89,8 +90,13 @@ class Picture:
     square: Square
 
     @property
-    def cost_max(self) -> int:
+    def cost_min(self) -> int:
         """The pixels of the square: every picture costs as much."""
+        return self.config.size**2
+
+    @property
+    def cost_max(self) -> int:
+        """The pixels of the square."""
         return self.config.size**2
 
     @property
