@@ -98,6 +98,7 @@ async def rows_of(
         ItemFailed: naming the item that cannot become a row.
         SpaceMismatch: there are items, and no loaded encoder makes rows of the space.
     """
+    values = await embedder.fetched(values)
     parse_one = partial(parse_askable, dim=space.dim, bytes_max=item_bytes_max)
     parse = partial(parse_all, values, places, parse_one)
     parsed = await off_loop(parse, long=len(values) > INLINE_ITEMS or is_long(values))

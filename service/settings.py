@@ -64,6 +64,15 @@ class Settings(BaseSettings):
         None, description="OpenTelemetry collector (OTLP over HTTP) that traces are sent to."
     )
 
+    fetch_hosts: str = Field(
+        "",
+        description="Hosts whose https URLs are fetched as items, by commas; `*` any, none: off.",
+    )
+    fetch_seconds_max: float = Field(
+        10.0, gt=0, le=300, description="Time to fetch one item that is named by a URL."
+    )
+    fetch_at_once: int = Field(8, ge=1, le=256, description="Items that are fetched side by side.")
+
     body_bytes_max: int = Field(64 << 20, ge=1024, description="Bytes of a request's body.")
     bodies_bytes_max: int = Field(
         512 << 20, ge=1024, description="Bytes of all bodies held at once; beyond it 503."

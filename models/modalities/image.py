@@ -145,6 +145,11 @@ def content_of(item: Mapping[str, object]) -> bytes:
     if len(item) > 1:
         extra = ", ".join(repr(key) for key in item if key != "image")[:200]
         raise ItemUndecodable(f'an image item has no field {extra}; send {{"image": "..."}}')
+    if image[:8].lower().startswith(("http://", "https://")):
+        raise ItemUndecodable(
+            "'image' is a URL, and this service fetches none; send the bytes as base64, or have "
+            "its host allowed (SEMBLANCE_FETCH_HOSTS)"
+        )
     uri = DATA_URI.match(image)
     try:
         return base64.b64decode(image[uri.end() :] if uri else image, validate=True)

@@ -1,5 +1,6 @@
 """Embeddings: OpenAI's call, and one for a single raw body."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -29,7 +30,7 @@ router = new_router("embeddings")
 async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Embed what OpenAI's clients send, and items of any kind that the model reads."""
     model = parts.embedder.shelf.model(asked.model)
-    values = spread(asked.input)
+    values: Sequence[object] = spread(asked.input)
     limit = parts.settings.items_max
     if not 1 <= len(values) <= limit:
         raise RequestInvalid(
@@ -39,6 +40,7 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> R
     single = len(values) == 1 and values[0] is asked.input
     places = ["input"] if single else [f"input[{at}]" for at in range(len(values))]
     parse = partial(parse_embeddable, bytes_max=parts.settings.item_bytes_max)
+    values = await parts.embedder.fetched(values)
     items = await off_loop(partial(parse_all, values, places, parse), long=is_long(values))
     check_dimensions(asked.dimensions, model.dim)  # before the work, not after
     made = await parts.embedder.embed(
