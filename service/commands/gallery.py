@@ -39,14 +39,18 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 @click.option("--label-column", default="label", show_default=True)
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--vector-column", default="vector", show_default=True)
+@click.option("--image-column", default="image", show_default=True)
+@click.option("--thumbnails", is_flag=True, help="Keep a small picture of each in its payload.")
 @click.option("--rejected", type=click.Path(path_type=Path), help="[NAME.rejected.jsonl]")
 @with_client
 async def build(client: Client, name: str, source: Path, **options: Any) -> None:
     """Index SOURCE into the gallery NAME.
 
-    SOURCE is a .csv, .tsv, .jsonl or .parquet file, or a folder of text files (its sub-folders are
-    the labels). Columns that are not id, label, text or vector become the payload. Rows without an
-    id are known by their content.
+    SOURCE is a .csv, .tsv, .jsonl or .parquet file, or a folder of texts or pictures (its
+    sub-folders are the labels, or else the names of the pictures), or a .zip of pictures. Columns
+    that are not id, label, text, vector or image become the payload. The image column holds the
+    picture, or the name of its file beside SOURCE; SVGs are drawn. Rows without an id are known by
+    their content.
 
     \b
     Run it again after a kill, or when the source has grown: rows that stand already with the same
@@ -63,8 +67,9 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["label_column"],
         options["text_column"],
         options["vector_column"],
+        options["image_column"],
     )
-    sent = sending(source, columns)
+    sent = sending(source, columns, thumbnails=options["thumbnails"])
     rejects = open_rejects(options["rejected"], name)
     await create(client, name, options)
     with progress_bar(f"building {name}") as update, unless_passing():
