@@ -50,6 +50,8 @@ PLANTED = [
     ("sqlite-door", "index.store", "import apsw"),
     ("runtime-door", "models.modality", "import onnxruntime"),
     ("runtime-door", "service.lane", "def late(): import onnxruntime"),
+    ("pillow-door", "models.modalities.image", "from PIL import Image"),
+    ("pillow-door", "service.lane", "def late(): import PIL"),
     ("redis-door", "service.recall", "import redis"),
     ("redis-door", "service.keys", "def late(): from redis.asyncio import Redis"),
     ("concrete-encoder", "service.lane", "from models.onnx_encoder import OnnxEncoder"),

@@ -1,0 +1,1 @@
+"""Pictures: what a file's bytes show, made the same in training and in serving."""
