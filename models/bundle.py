@@ -18,13 +18,13 @@ from pydantic import ValidationError
 from models.errors import BundleCorrupt, BundleUnsupported
 from models.manifest import MANIFEST_NAME, Frozen, Manifest, read_manifest, render
 from models.modality import Content, Item, Role
+from models.region import REGIONS_NAME
 
 MODEL_NAME = "model.onnx"
 PROBE_NAME = "probe.json"
 CARD_NAME = "README.md"
-OUTSIDE_SPACE = frozenset(
-    {PROBE_NAME, CARD_NAME}
-)  # they describe embeddings, they do not make them
+# They describe embeddings, or say where to look for what is embedded; they do not make them.
+OUTSIDE_SPACE = frozenset({PROBE_NAME, CARD_NAME, REGIONS_NAME})
 
 
 class ProbeItem(Frozen):

@@ -1,42 +1,25 @@
-"""A bundle, opened: items to features to unit rows. The only door to ONNX Runtime."""
+"""A bundle, opened: items to features to unit rows."""
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from models.bundle import MODEL_NAME, Bundle, Probe
 from models.errors import (
-    BundleCorrupt,
     BundleUnsupported,
     InputError,
     ProbeMismatch,
-    ProviderUnavailable,
 )
 from models.manifest import Manifest
 from models.modality import Array, Features, Item, Modality, Role, open_modality
+from models.onnx_session import CUDA, GRAPH_ERRORS, cores, open_session, provider_of
+from models.region import REGIONS_NAME, Regions, open_regions
 
 OUTPUT_NAME = "embedding"
-CGROUP = Path("/sys/fs/cgroup")
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-
-# What the runtime raises for a graph that it cannot read, or reads and will not run.
-GRAPH_ERRORS = (
-    ort_errors.Fail,
-    ort_errors.InvalidArgument,
-    ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf,
-    ort_errors.NoSuchFile,
-    ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +30,14 @@ class OnnxEncoder:
         space: name of the space of its embeddings.
         sample: an item that it embeds, the first of its probe; for readiness.
         provider: where the graph runs: `cpu` or `cuda`.
+        regions: finds where in a whole item something may be; None where the bundle cannot.
     """
 
     manifest: Manifest
     space: str
     sample: Item
     provider: str
+    regions: Regions | None
     _modality: Modality
     _session: Any
 
@@ -79,8 +64,8 @@ class OnnxEncoder:
         bundle = Bundle.open(folder)
         manifest = bundle.manifest
         modality = open_modality(manifest.modality, manifest.preprocessing, folder)
-        wanted = _provider(provider)
-        session = _session(folder / MODEL_NAME, threads or cores(), wanted)
+        wanted = provider_of(provider)
+        session = open_session(folder / MODEL_NAME, threads or cores(), wanted)
         _check_graph(session, modality, manifest.dim, folder / MODEL_NAME)
         probe = bundle.probe()
         encoder = cls(
@@ -88,6 +73,7 @@ class OnnxEncoder:
             space=bundle.space,
             sample=probe.items[0][0],
             provider="cuda" if wanted == CUDA else "cpu",
+            regions=_regions(bundle, threads or cores(), wanted),
             _modality=modality,
             _session=session,
         )
@@ -149,62 +135,6 @@ class OnnxEncoder:
         return np.asarray(rows, np.float32)
 
 
-def cores(cgroup: Path = CGROUP) -> int:
-    """Count the cores this process may use: its affinity, bounded by the container's quota."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    # Rounded down: a thread more than the quota stalls all of them at the end of each period.
-    return max(1, min(allowed or 1, int(_quota(cgroup))))
-
-
-def _quota(cgroup: Path) -> float:
-    """Read how many cores a container may fill: from cgroup v2, else v1, else any number."""
-    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
-        try:
-            words = " ".join((cgroup / file).read_text(encoding="ascii") for file in files)
-            quota, period = map(int, words.split())
-        except (OSError, ValueError):  # another version, or "max": no quota
-            continue
-        if quota > 0 and period > 0:  # v1 says -1 where there is none
-            return quota / period
-    return sys.maxsize
-
-
-def _provider(asked: Literal["auto", "cpu", "cuda"]) -> str:
-    offered = ort.get_available_providers()
-    if asked == "cuda" and CUDA not in offered:
-        raise ProviderUnavailable(
-            f"provider 'cuda' was asked for, and this onnxruntime offers {', '.join(offered)}; "
-            "install onnxruntime-gpu, or ask for 'cpu'"
-        )
-    return CUDA if asked != "cpu" and CUDA in offered else CPU
-
-
-def _session(path: Path, threads: int, provider: str) -> Any:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 4  # what matters is raised, and logged by its catcher
-    # A memory pattern is kept for every shape seen, for good, and batches here have as many shapes
-    # as there are lengths. The arena stays, and keeps what the largest batch needed: to give it
-    # back after each pass makes the next one map it anew, which takes up to a third longer.
-    options.enable_mem_pattern = False
-    # Threads that wait for each other's part of an operator spin, for longer than it pays where the
-    # event loop needs a core too. Ten microseconds are enough: a pass alone keeps its speed.
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "10")
-    try:
-        session = ort.InferenceSession(str(path), options, providers=[provider])
-    except GRAPH_ERRORS as error:
-        if provider == CUDA:
-            raise ProviderUnavailable(f"{path}: CUDA: {error}; ask for provider 'cpu'") from None
-        raise BundleCorrupt(f"{path}: ONNX Runtime refuses it: {error}") from None
-    if session.get_providers()[0] != provider:
-        raise ProviderUnavailable(
-            f"{path}: {provider} was asked for and the runtime fell back to "
-            f"{session.get_providers()[0]}; look for its libraries and driver, or ask for 'cpu'"
-        )
-    return session
-
-
 def _check_graph(session: Any, modality: Modality, dim: int, path: Path) -> None:
     """Compare the graph's inputs and output with what the manifest says of them."""
     takes = sorted(node.name for node in session.get_inputs())
@@ -221,6 +151,30 @@ def _check_graph(session: Any, modality: Modality, dim: int, path: Path) -> None
             f"{path}: the graph gives {output.type} {output.shape} and the manifest says "
             f"float32 (n, {dim})"
         )
+
+
+def _regions(bundle: Bundle, threads: int, provider: str) -> Regions | None:
+    """Open the graph that proposes regions, where the bundle has one, and try it."""
+    if REGIONS_NAME not in bundle.manifest.files:
+        return None
+    path = bundle.folder / REGIONS_NAME
+    session = open_session(path, threads, provider)
+
+    def propose(pixels: Array) -> tuple[Array, Array]:
+        boxes, scores = session.run(["boxes", "scores"], {"pixels": pixels})
+        return boxes, scores
+
+    shape = session.get_inputs()[0].shape
+    side = shape[-1]
+    try:
+        boxes, scores = propose(np.full((1, 3, side, side), 128, np.uint8))
+    except (*GRAPH_ERRORS, TypeError, ValueError) as error:
+        raise BundleUnsupported(f"{path}: it proposes no regions: {error}") from None
+    if boxes.ndim != 3 or boxes.shape[2] != 4 or scores.shape != boxes.shape[:2]:
+        raise BundleUnsupported(
+            f"{path}: it gives boxes {boxes.shape} and scores {scores.shape}, not (n, k, 4), (n, k)"
+        )
+    return open_regions(bundle.manifest.modality, propose, side, bundle.manifest.preprocessing)
 
 
 def _replay(encoder: OnnxEncoder, probe: Probe, folder: Path) -> None:

@@ -6,7 +6,8 @@ from functools import partial
 from index.galleries import Galleries
 from models.bundle import check_folder, list_bundles
 from models.errors import BundleUnsupported
-from models.onnx_encoder import OnnxEncoder, cores
+from models.onnx_encoder import OnnxEncoder
+from models.onnx_session import cores
 from service.allowance import Allowance, Bounds, LocalAllowance
 from service.batching import Batching
 from service.embedder import Embedder
@@ -22,6 +23,7 @@ from service.recall import Recall
 from service.redis_cache import RedisCache
 from service.redis_door import RedisDoor
 from service.remote import Remote
+from service.scanner import Scanner
 from service.searcher import Searcher
 from service.settings import ALL, Settings, SettingsInvalid
 from service.shared_allowance import SharedAllowance
@@ -196,13 +198,15 @@ def assemble(settings: Settings) -> Parts:
         item_bytes_max=settings.item_bytes_max,
         payload_bytes_max=settings.payload_bytes_max,
     )
+    searcher = Searcher(embedder, item_bytes_max=settings.item_bytes_max, bulk_at_once=cores())
     return Parts(
         settings=settings,
         galleries=galleries,
         embedder=embedder,
         enroller=enroller,
         imports=Imports(galleries, enroller, Files(settings.data_dir, settings.import_bytes_max)),
-        searcher=Searcher(embedder, item_bytes_max=settings.item_bytes_max, bulk_at_once=cores()),
+        searcher=searcher,
+        scanner=Scanner(searcher, embedder, queue_seconds_max=settings.queue_seconds_max),
         metrics=metrics,
         keys=keys,
         close=close,

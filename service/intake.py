@@ -46,6 +46,8 @@ def parse_item(value: object, bytes_max: float = math.inf) -> Parsed:
     Raises:
         InputError: the item is of no known kind, of one that is not served, or too large.
     """
+    if isinstance(value, Item):  # a part of one that was parsed
+        return value
     if isinstance(value, str):
         check_size(value, bytes_max)
         return read_item("text", {"text": value})

@@ -14,6 +14,7 @@ from service.enroller import Enroller
 from service.imports.runner import Imports
 from service.keys import Keys
 from service.metrics import Metrics
+from service.scanner import Scanner
 from service.searcher import Searcher
 from service.settings import Settings
 from service.traces import Traces
@@ -38,6 +39,7 @@ class Parts:
     enroller: Enroller
     imports: Imports
     searcher: Searcher
+    scanner: Scanner
     metrics: Metrics
     keys: Keys | None
     close: Callable[[], None]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.manifest import Manifest
 from models.modality import Features, Item, Role
+from models.region import Regions
 
 
 class Encoder(Protocol):
@@ -46,6 +47,11 @@ class Encoder(Protocol):
     @property
     def sample(self) -> Item:
         """An item that it embeds, to see whether it still does."""
+        ...
+
+    @property
+    def regions(self) -> Regions | None:
+        """Finds where in a whole item something may be; None where it cannot."""
         ...
 
     @property

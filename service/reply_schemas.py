@@ -285,6 +285,27 @@ class IdentifyReply(BaseModel):
     truncated: list[int]
 
 
+class FoundOut(VerdictOut):
+    """What was found in a whole item, and where: one of the two."""
+
+    box: list[float] | None = Field(
+        None, description="x0, y0, x1, y1 in pixels of the upright picture."
+    )
+    seconds: list[float] | None = Field(None, description="From and to, in a sound.")
+    likelihood: float = Field(
+        description="That the region is something at all; 0 for the whole item."
+    )
+
+
+class ScanReply(BaseModel):
+    """What was found, the surest first, and how many regions were looked at."""
+
+    found: list[FoundOut]
+    regions: int
+    seq: int
+    threshold_from: Literal["request", "calibration", "encoder"]
+
+
 class PairOut(BaseModel):
     """One pair's score, and whether it reaches the threshold (null without one)."""
 

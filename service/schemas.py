@@ -141,6 +141,19 @@ class IdentifyRequest(QueryRequest):
     )
 
 
+class ScanRequest(Wire):
+    """A whole item, in which the labels of a gallery are looked for."""
+
+    item: AnyItem
+    k: Annotated[int, Field(ge=1, description="Hits that are told of each.")] = 3
+    regions_max: Positive | None = Field(None, description="Regions that are looked at.")
+    unknown: bool = Field(False, description="Whether what is nobody's is told too.")
+    filter: FilterJson = None
+    threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
+    margin: Annotated[float, Field(ge=0, le=2)] | None = None
+    min_seq: Seq | None = None
+
+
 class LabelledQuery(Wire):
     """A query whose answer is known; no label: it is nobody's."""
 

@@ -1,7 +1,7 @@
 """Questions to galleries: what is nearest, whose is it, the same or not, where is the line."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from anyio import CapacityLimiter
@@ -38,6 +38,10 @@ class Question:
     threshold: float | None = None
     min_seq: int | None = None
     claimed_space: str | None = None
+
+    def about(self, items: Sequence[object]) -> "Question":
+        """Return the same question about other items."""
+        return replace(self, items=items, places=[f"region {at}" for at in range(len(items))])
 
 
 @dataclass(frozen=True, slots=True)

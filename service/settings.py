@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     reply_numbers_max: int = Field(
         4_000_000, ge=1, description="Numbers of the vectors in one reply: hits times dimension."
     )
+    scan_regions_max: int = Field(
+        64, ge=1, description="Regions of one item that a scan looks at; half unless asked for."
+    )
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
     filter_depth_max: int = Field(
         16, ge=1, le=64, description="Levels of `and`, `or` and `not` in one filter."

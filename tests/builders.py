@@ -23,6 +23,7 @@ from service.lane import Lane
 from service.metrics import Metrics
 from service.parts import Parts
 from service.ports import Encoder
+from service.scanner import Scanner
 from service.searcher import Searcher
 from service.settings import Settings
 from service.shelf import Shelf
@@ -79,13 +80,15 @@ def running(
     enroller = Enroller(
         embedder, item_bytes_max=made.item_bytes_max, payload_bytes_max=made.payload_bytes_max
     )
+    searcher = Searcher(embedder, item_bytes_max=made.item_bytes_max, bulk_at_once=2)
     parts = Parts(
         made,
         galleries,
         embedder,
         enroller,
         Imports(galleries, enroller, Files(folder, made.import_bytes_max)),
-        Searcher(embedder, item_bytes_max=made.item_bytes_max, bulk_at_once=2),
+        searcher,
+        Scanner(searcher, embedder, queue_seconds_max=made.queue_seconds_max),
         metrics,
         keys,
         close,

@@ -13,6 +13,7 @@ from models.bundle import MODEL_NAME, PROBE_NAME, ProbeItem, render_probe, write
 from models.manifest import Manifest
 from models.modalities.image import build
 from models.modality import Item
+from models.region import REGIONS_NAME
 from tests.pictures import encoded, noise
 
 SIDE, CELLS = 32, 4
@@ -51,6 +52,50 @@ def graph(path: Path) -> None:
     onnx.save(model, str(path))
 
 
+GRID = 8  # cells a side, in each of which the region graph looks for colour
+SQUARE = 128
+
+
+def regions_graph(path: Path) -> None:
+    """Write a graph of regions: each cell of a grid, with its mean distance from grey."""
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["cast"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["cast", "grey"], ["about"]),
+        helper.make_node("Abs", ["about"], ["away"]),
+        helper.make_node("ReduceMean", ["away"], ["grey away"], axes=[1], keepdims=1),
+        helper.make_node(
+            "AveragePool",
+            ["grey away"],
+            ["cells"],
+            kernel_shape=[SQUARE // GRID] * 2,
+            strides=[SQUARE // GRID] * 2,
+        ),
+        helper.make_node("Div", ["cells", "scale"], ["shares"]),
+        helper.make_node("Flatten", ["shares"], ["scores"]),
+        helper.make_node("Identity", ["every box"], ["boxes"]),
+    ]
+    y, x = np.mgrid[:GRID, :GRID].reshape(2, -1) / GRID
+    boxes = np.stack([x, y, x + 1 / GRID, y + 1 / GRID], axis=1)[np.newaxis]
+    constants = [
+        numpy_helper.from_array(np.array(value, np.float32), name)
+        for name, value in (("scale", 128.0), ("grey", 128.0), ("every box", boxes))
+    ]
+    one = helper.make_tensor_value_info
+    made = helper.make_graph(
+        nodes,
+        "grid",
+        [one("pixels", TensorProto.UINT8, ["n", 3, SQUARE, SQUARE])],
+        [
+            one("boxes", TensorProto.FLOAT, [1, GRID**2, 4]),
+            one("scores", TensorProto.FLOAT, ["n", GRID**2]),
+        ],
+        constants,
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
 def reference(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Embed by numpy what the graph embeds: uint8 (n, 3, side, side) to unit rows (n, dim)."""
     cell = SIDE // CELLS
@@ -60,7 +105,9 @@ def reference(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return rows
 
 
-def write_picture_bundle(folder: Path, name: str = "cells", **config: Any) -> Path:
+def write_picture_bundle(
+    folder: Path, name: str = "cells", *, regions: bool = False, **config: Any
+) -> Path:
     """Publish the encoder as a bundle under a folder, and return the bundle's own."""
     config = {"size": SIDE, "fit": "pad", "contrast": [40, 40, 40]} | config
     modality = build(config, folder)
@@ -90,5 +137,9 @@ def write_picture_bundle(folder: Path, name: str = "cells", **config: Any) -> Pa
         PROBE_NAME: render_probe(items, reference(pixels)),
     }
     graph_path.unlink()
+    if regions:
+        regions_graph(graph_path)
+        contents[REGIONS_NAME] = graph_path.read_bytes()
+        graph_path.unlink()
     write_bundle(folder / name, manifest, contents)
     return folder / name

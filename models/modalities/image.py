@@ -20,7 +20,7 @@ from models.errors import (
 )
 from models.modality import Array, Features, Item, Role
 from models.pictures.fitting import Square, fitted
-from models.pictures.reading import read
+from models.pictures.reading import PIXELS_MAX, read
 
 INPUT = "pixels"
 COST_UNIT = "pixels"
@@ -68,7 +68,7 @@ class ImageConfig(BaseModel):
     margin: float = Field(default=0.0, ge=0, le=0.4)
     trim: bool = False
     item_bytes_max: int = Field(default=16 << 20, gt=0)
-    pixels_max: int = Field(default=25_000_000, gt=0, le=1_000_000_000)
+    pixels_max: int = Field(default=PIXELS_MAX, gt=0, le=1_000_000_000)
 
     def square(self) -> Square:
         """Return the square that pictures are made to fit."""

@@ -45,6 +45,7 @@ RAISED = (
     ArithmeticError, MemoryError, AssertionError, struct.error, zlib.error,
     Image.DecompressionBombError,
 )  # fmt: skip
+PIXELS_MAX = 25_000_000  # of a picture by its header, where a bundle says nothing else
 # A JPEG that is reduced while it is decoded takes the memory of what it is reduced to, and time.
 REDUCED = 4
 # Decoders hold up to 20 bytes a pixel. Larger ones take turns, so that memory stays bounded.

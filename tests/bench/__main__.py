@@ -6,7 +6,7 @@ import pkgutil
 import sys
 from pathlib import Path
 
-from models.onnx_encoder import cores
+from models.onnx_session import cores
 from tests import bench
 from tests.bench.figures import HEADER, Figure
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
-from models.onnx_encoder import cores
+from models.onnx_session import cores
 from service.samples.python import rows
 from tests.bench.callers import WORDS
 from tests.bench.figures import Figure, in_turn

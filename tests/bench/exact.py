@@ -16,7 +16,7 @@ import numpy as np
 from index.exemplar import Exemplar
 from index.galleries import Galleries
 from index.gallery import Gallery
-from models.onnx_encoder import cores
+from models.onnx_session import cores
 from tests.bench.enrolment import CALL_ROWS
 from tests.bench.figures import Figure, in_turn
 

@@ -20,7 +20,8 @@ from matplotlib.figure import Figure as Plot
 from index.calibration import Calibration
 from index.exemplar import Exemplar
 from index.galleries import Galleries
-from models.onnx_encoder import OnnxEncoder, cores
+from models.onnx_encoder import OnnxEncoder
+from models.onnx_session import cores
 from service.samples import python
 from tests.bench.figures import Figure
 from tests.bench.texts import embedded_texts

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.progress import Progress
 
-from models.onnx_encoder import cores
+from models.onnx_session import cores
 from tests.bench.figures import Figure, resident_bytes, seconds_of
 from tests.bench.texts import embedded
 from tests.server import Server

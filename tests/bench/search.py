@@ -8,7 +8,7 @@ import faiss
 import httpx
 import numpy as np
 
-from models.onnx_encoder import cores
+from models.onnx_session import cores
 from tests.bench.enrolment import CALL_ROWS, as_base64
 from tests.bench.figures import Figure, in_turn, resident_bytes
 from tests.server import Server

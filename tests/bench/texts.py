@@ -9,7 +9,8 @@ import numpy as np
 from rich.progress import track
 
 from models.modality import Item
-from models.onnx_encoder import OnnxEncoder, cores
+from models.onnx_encoder import OnnxEncoder
+from models.onnx_session import cores
 
 KEPT = Path(".cache/bench")
 _KINDS = {".py", ".pyi", ".md", ".rst", ".txt", ".h", ".hpp", ".cpp"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.onnx_encoder import cores
+from models.onnx_session import cores
 
 V1_QUOTA, V1_PERIOD = "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"
 

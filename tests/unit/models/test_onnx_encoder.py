@@ -13,7 +13,8 @@ import pytest
 from models import onnx_encoder
 from models.errors import ProviderUnavailable
 from models.modality import Item
-from models.onnx_encoder import OnnxEncoder, cores
+from models.onnx_encoder import OnnxEncoder
+from models.onnx_session import cores
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "models" / "bundles" / "minilm"
