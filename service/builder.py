@@ -5,7 +5,7 @@ To do it again costs little: what stands with the same content is neither embedd
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -16,14 +16,13 @@ from urllib.parse import urlencode
 
 import orjson
 
-from service.client import CallFailed, Client, gallery_path
+from service.client import CallFailed, Client, gallery_path, patiently
 from service.picture_rows import files_inside, is_of_pictures, with_pictures
 from service.source import Columns, SourceRow, media_type_of, open_source
 
 PART_BYTES = 1 << 20
 ROWS_AT_ONCE = 16
 LOOK_SECONDS = 0.05, 1.0  # between two looks at a job: at first, and at most
-TRIES_MAX = 8
 LINE_BYTES_MAX = 1 << 20
 FAILURES_AT_ONCE = 1000
 ENDED = ("done", "failed", "cancelled")
@@ -173,14 +172,14 @@ async def build(
         CallFailed: the service refused it, or the import failed; what it enrolled stands.
     """
     path = f"{gallery_path(gallery)}/import?{urlencode(sent.columns)}"
-    job = await _patiently(lambda: client.upload(path, sent.parts(), sent.media_type))
+    job = await patiently(lambda: client.upload(path, sent.parts(), sent.media_type))
     number = job["job"]
     pause, pause_max = LOOK_SECONDS
     try:
         while job["state"] not in ENDED:
             await asyncio.sleep(pause)
             pause = min(pause_max, 1.5 * pause)
-            job = await _patiently(lambda: client.call("GET", f"/v1/jobs/{number}"))
+            job = await patiently(lambda: client.call("GET", f"/v1/jobs/{number}"))
             if job["state"] not in ENDED:
                 on_progress(_tally(job, sent))
         await _reject(client, job, sent, rejects)
@@ -216,22 +215,10 @@ async def _reject(client: Client, job: dict[str, Any], sent: Sending, rejects: R
     listed = 0
     while after is not None:
         path = f"/v1/jobs/{job['job']}/failures?limit={FAILURES_AT_ONCE}&after={after}"
-        page = await _patiently(partial(client.call, "GET", path))
+        page = await patiently(partial(client.call, "GET", path))
         for failure in page["failures"]:
             place = sent.places[failure["position"]] if sent.places else failure["place"]
             rejects.add(place, failure["id"], f"{failure['code']}: {failure['message']}")
         after, listed = page["next"], listed + len(page["failures"])
     if job["failed"] > listed:
         rejects.add("elsewhere", None, f"{job['failed'] - listed} more rows, which are not listed")
-
-
-async def _patiently(call: Callable[[], Awaitable[Any]]) -> Any:
-    """Call, and call again when the service asks for patience."""
-    for attempt in range(TRIES_MAX):
-        try:
-            return await call()
-        except CallFailed as error:
-            if error.retry_after_seconds is None or attempt == TRIES_MAX - 1:
-                raise
-            await asyncio.sleep(error.retry_after_seconds)
-    raise AssertionError("unreachable")

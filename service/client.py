@@ -1,6 +1,7 @@
 """The command line as a client of the REST surface: one path for a server and a local folder."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -10,6 +11,7 @@ import httpx
 from service.settings import Settings
 
 SECONDS_MAX = 600.0
+TRIES_MAX = 8
 
 
 class CallFailed(Exception):
@@ -103,6 +105,22 @@ class Client:
         """Make a call about one alias."""
         quoted = quote(name, safe="", errors="surrogatepass")
         return await self.call(method, f"/v1/aliases/{quoted}", body)
+
+
+async def patiently(call: Callable[[], Awaitable[Any]]) -> Any:
+    """Call, and call again when the service asks for patience.
+
+    Raises:
+        CallFailed: refused for another reason, or once too often.
+    """
+    for attempt in range(TRIES_MAX):
+        try:
+            return await call()
+        except CallFailed as error:
+            if error.retry_after_seconds is None or attempt == TRIES_MAX - 1:
+                raise
+            await asyncio.sleep(error.retry_after_seconds)
+    raise AssertionError("unreachable")
 
 
 def gallery_path(name: str) -> str:

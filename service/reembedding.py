@@ -1,18 +1,16 @@
 """A gallery of one encoder made anew by another, beside it, while it is written to."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import quote
 
 from service.builder import Rejects, Tally
-from service.client import CallFailed, Client
+from service.client import CallFailed, Client, patiently
 from service.source import Source
 
 PAGE_ROWS = 256
 IDS_AT_ONCE = 500
 ROUNDS_MAX = 5  # each copies only what was written during the one before
-TRIES_MAX = 8
 TOO_MUCH = ("body_too_large", "request_invalid")  # a server may take less in one call
 NO_ITEM = "no item is kept of it, as it was enrolled as a vector: name its source (--source)"
 NOT_THERE = "no item is kept of it, and the source has no text under this id"
@@ -124,14 +122,7 @@ class Reembedding:
 
     async def ask(self, method: str, gallery: str, rest: str = "", body: object = None) -> Any:
         """Make a call about a gallery, again where the service asks for patience."""
-        for attempt in range(TRIES_MAX):
-            try:
-                return await self._client.gallery(method, gallery, rest, body)
-            except CallFailed as error:
-                if error.retry_after_seconds is None or attempt == TRIES_MAX - 1:
-                    raise
-                await asyncio.sleep(error.retry_after_seconds)
-        raise AssertionError("unreachable")
+        return await patiently(lambda: self._client.gallery(method, gallery, rest, body))
 
     async def _pages(self, gallery: str, after: str) -> AsyncIterator[tuple[str, Exemplars]]:
         """Yield pages of a gallery, each with the cursor that led to it."""

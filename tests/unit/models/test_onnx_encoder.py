@@ -10,7 +10,6 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from models import onnx_encoder
 from models.errors import ProviderUnavailable
 from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
@@ -89,7 +88,7 @@ def test_cuda_that_is_dropped_in_silence_is_refused(
     monkeypatch.setattr(
         ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
     )
-    monkeypatch.setattr(onnx_encoder.ort, "InferenceSession", without_cuda)
+    monkeypatch.setattr(ort, "InferenceSession", without_cuda)
     with pytest.raises(ProviderUnavailable, match="fell back"):
         OnnxEncoder.open(FOLDER, provider=asked)  # type: ignore[arg-type]
 
