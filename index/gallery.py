@@ -226,7 +226,7 @@ class Gallery:
         filter: Mapping[str, Any] | None = None,  # noqa: A002 - api.md's word
         with_vector: bool = False,
     ) -> tuple[list[StoredExemplar], str | None]:
-        """Return up to `limit` exemplars in order of enrolment, fewer large ones, and the next cursor.
+        """Return up to `limit` exemplars, fewer large ones, by enrolment; the next cursor if any.
 
         What stood throughout a listing appears in it once, whatever is written meanwhile.
 
