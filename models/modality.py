@@ -50,6 +50,11 @@ class Modality(Protocol):
     """Bytes to features, for one encoder; safe to call from several threads at once."""
 
     @property
+    def cost_min(self) -> int:
+        """The least cost that one item can have; the largest too, where all cost the same."""
+        ...
+
+    @property
     def cost_max(self) -> int:
         """The largest cost that one item can have."""
         ...
@@ -119,6 +124,17 @@ def item_schema(name: str) -> dict[str, Any]:
     """Return the JSON schema of a modality's item object (`SCHEMA` of its file)."""
     schema: dict[str, Any] = _file(name).SCHEMA
     return schema
+
+
+def cost_unit(name: str) -> str:
+    """Tell what the costs of a modality count (`COST_UNIT` of its file): `tokens`, `pixels`."""
+    unit: str = _file(name).COST_UNIT
+    return unit
+
+
+def media_types() -> list[str]:
+    """List the content types of raw bodies that some modality reads."""
+    return [kind for name in modality_names() for kind in _file(name).MEDIA_TYPES]
 
 
 def modality_of_media_type(media_type: str) -> str | None:

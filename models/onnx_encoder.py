@@ -110,6 +110,11 @@ class OnnxEncoder:
         return self.manifest.modality
 
     @property
+    def cost_min(self) -> int:
+        """The least cost that one item can have."""
+        return self._modality.cost_min
+
+    @property
     def cost_max(self) -> int:
         """The largest cost that one item can have."""
         return self._modality.cost_max

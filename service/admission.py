@@ -18,21 +18,24 @@ class Place:
 
     Args:
         item_estimate: what an item that is not decoded yet counts as.
+        undecoded: how many of its items are not decoded yet.
         cost: what it holds now; items are exact once they are decoded.
     """
 
     caller: str
     bulk: bool
     item_estimate: int
+    undecoded: int = 0
     cost: int = 0
 
 
 class Admission:
     """Takes a call whole or refuses it whole, by how long it would wait.
 
-    The wait is the cost of what goes before it over the rate at which passes drain a queue. What a
-    call brings itself does not count, so that one item and a large batch are held to one rule.
-    Bulk does not make interactive work wait.
+    The wait is the cost of what goes before it over the rate at which passes drain a queue, or the
+    time to decode what is not decoded yet, if that is longer: large pictures take longer to decode
+    than to embed. What a call brings itself does not count, so that one item and a large batch are
+    held to one rule. Bulk does not make interactive work wait.
 
     Args:
         model: whose queue it is, for messages.
@@ -40,6 +43,7 @@ class Admission:
         share: of that wait, what the work of one key may fill.
         rate: cost per second of a full pass, measured when the encoder was opened.
         item_cost: of an item like most; learned from then on.
+        decoders: how many items are decoded at once.
     """
 
     def __init__(
@@ -50,12 +54,16 @@ class Admission:
         share: float,
         rate: float,
         item_cost: float,
+        decoders: int = 1,
     ) -> None:
         self._model = model
         self._queue_seconds_max = queue_seconds_max
         self._share = share
         self._passed_cost, self._passed_seconds = rate, 1.0
         self._item_cost = item_cost
+        self._decoders = decoders
+        self._decode_seconds = 0.0  # of an item like most
+        self._undecoded = {False: 0, True: 0}  # items, by whether they are bulk
         self._held: Counter[tuple[str, bool]] = Counter()  # by caller, and whether it is bulk
         self._cost = {False: 0, True: 0}  # admitted and not settled, by whether it is bulk
 
@@ -76,7 +84,9 @@ class Admission:
 
     def wait_seconds(self, *, bulk: bool) -> float:
         """Predict how long new work waits."""
-        return (self._cost[False] + bulk * self._cost[True]) / self.rate
+        passes = (self._cost[False] + bulk * self._cost[True]) / self.rate
+        undecoded = self._undecoded[False] + bulk * self._undecoded[True]
+        return max(passes, undecoded * self._decode_seconds / self._decoders)
 
     def admit(
         self, caller: str, items: int, *, bulk: bool, seconds_left: float = math.inf
@@ -113,12 +123,20 @@ class Admission:
                 f"{wait:.1f} s of work waits for encoder {self._model!r}, and the request's "
                 f"deadline is in {max(0.0, seconds_left):.1f} s: try again later, or wait longer"
             )
-        place = Place(caller, bulk, estimate)
+        place = Place(caller, bulk, estimate, items)
+        self._undecoded[bulk] += items
         self._add(place, items * estimate)
         return place
 
-    def decoded(self, place: Place, items: int, cost: int) -> None:
-        """Put the exact cost of some of a call's items in the place of their estimate."""
+    def decoded(self, place: Place, items: int, cost: int, seconds: float = 0.0) -> None:
+        """Put the exact cost of some of a call's items in the place of their estimate.
+
+        Args:
+            seconds: that it took to decode them.
+        """
+        per_item = seconds / items
+        self._decode_seconds += (1 - ITEM_MEMORY) * (per_item - self._decode_seconds)
+        self._look(place, items)
         self._item_cost = ITEM_MEMORY * self._item_cost + (1 - ITEM_MEMORY) * cost / items
         self._add(place, cost - items * place.item_estimate)
 
@@ -128,6 +146,7 @@ class Admission:
 
     def leave(self, place: Place) -> None:
         """Give back all that a call still holds."""
+        self._look(place, place.undecoded)
         self._add(place, -place.cost)
 
     def passed(self, cost: int, seconds: float, *, others_wait: bool) -> None:
@@ -145,6 +164,10 @@ class Admission:
 
     def _mine(self, caller: str, *, bulk: bool) -> int:
         return self._held[caller, False] + bulk * self._held[caller, True]
+
+    def _look(self, place: Place, items: int) -> None:
+        place.undecoded -= items
+        self._undecoded[place.bulk] -= items
 
     def _add(self, place: Place, cost: int) -> None:
         place.cost += cost

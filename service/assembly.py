@@ -21,6 +21,7 @@ from service.parts import Parts
 from service.recall import Recall
 from service.redis_cache import RedisCache
 from service.redis_door import RedisDoor
+from service.remote import Remote
 from service.searcher import Searcher
 from service.settings import ALL, Settings, SettingsInvalid
 from service.shared_allowance import SharedAllowance
@@ -58,7 +59,8 @@ def open_lane(name: str, *, settings: Settings, metrics: Metrics) -> Lane:
         raise ModelUnknown(f"the bundles folder holds no {name!r}; there are: {there}")
     encoder = OnnxEncoder.open(folders[name], threads=settings.threads, provider=settings.provider)
     check_folder(folders[name], encoder.name)
-    batching = Batching.of(settings, on_gpu=encoder.provider == "cuda")
+    even = encoder.cost_max if encoder.cost_min == encoder.cost_max else None
+    batching = Batching.of(settings, on_gpu=encoder.provider == "cuda", even_cost=even)
     rate = measured_rate(encoder, batching)
     return Lane(encoder, metrics, settings, rate=rate, batching=batching, decoders=cores())
 
@@ -113,6 +115,19 @@ def open_recall(settings: Settings, metrics: Metrics, redis: RedisDoor | None) -
     )
 
 
+def open_remote(settings: Settings) -> Remote | None:
+    """Make what fetches items that are named by URLs, where some host is allowed."""
+    hosts = [host.strip() for host in settings.fetch_hosts.split(",") if host.strip()]
+    if not hosts:
+        return None
+    return Remote(
+        hosts,
+        bytes_max=settings.item_bytes_max * 3 // 4,  # as base64 it takes that much more
+        seconds_max=settings.fetch_seconds_max,
+        at_once=settings.fetch_at_once,
+    )
+
+
 def open_allowance(settings: Settings, redis: RedisDoor | None) -> Allowance:
     """Count the requests of each key here, or with the other servers of one Redis."""
     usual = Bounds(settings.key_requests_per_minute, settings.key_requests_at_once)
@@ -146,7 +161,11 @@ def assemble(settings: Settings) -> Parts:
         finish_seconds=settings.request_seconds_max,
     )
 
+    remote = open_remote(settings)
+
     async def leave() -> None:
+        if remote is not None:
+            await remote.close()
         if recall is not None:
             await recall.close()
         await allowance.close()
@@ -166,7 +185,12 @@ def assemble(settings: Settings) -> Parts:
     except BaseException:
         close()
         raise
-    embedder = Embedder(shelf, interactive_items_max=settings.interactive_items_max, recall=recall)
+    embedder = Embedder(
+        shelf,
+        interactive_items_max=settings.interactive_items_max,
+        recall=recall,
+        remote=remote,
+    )
     enroller = Enroller(
         embedder,
         item_bytes_max=settings.item_bytes_max,

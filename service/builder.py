@@ -5,10 +5,11 @@ To do it again costs little: what stands with the same content is neither embedd
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,9 +17,11 @@ from urllib.parse import urlencode
 import orjson
 
 from service.client import CallFailed, Client, gallery_path
+from service.picture_rows import files_inside, is_of_pictures, with_pictures
 from service.source import Columns, SourceRow, media_type_of, open_source
 
 PART_BYTES = 1 << 20
+ROWS_AT_ONCE = 16
 LOOK_SECONDS = 0.05, 1.0  # between two looks at a job: at first, and at most
 TRIES_MAX = 8
 LINE_BYTES_MAX = 1 << 20
@@ -106,14 +109,25 @@ class Sending:
     unsent: list[SourceRow] = field(default_factory=list)
 
 
-def sending(path: Path, columns: Columns) -> Sending:
-    """Prepare a source: a table goes as it is, a folder row by row.
+def sending(path: Path, columns: Columns, *, thumbnails: bool = False) -> Sending:
+    """Prepare a source: a table of texts or vectors goes as it is; others row by row.
+
+    Args:
+        thumbnails: whether the payload of a picture gets a small one of it.
 
     Raises:
         SourceInvalid: it is missing, of no known kind, or lacks the columns.
     """
-    open_source(path, columns)  # says what is wrong with it before anything is sent
+    source = open_source(path, columns)  # says what is wrong with it before anything is sent
     media_type = media_type_of(path)
+    if is_of_pictures(source):
+        beside = files_inside(path if path.is_dir() else path.parent)
+
+        def rows() -> Iterator[SourceRow]:
+            source = open_source(path, columns)
+            return with_pictures(source, source.read_file or beside, thumbnails=thumbnails)
+
+        return sending_rows(rows)
     if media_type is None:
         return sending_rows(lambda: open_source(path, columns).rows)
     named = {f"{name}_column": column for name, column in asdict(columns).items()}
@@ -126,12 +140,15 @@ def sending_rows(rows: Callable[[], Iterable[SourceRow]]) -> Sending:
     async def lines() -> AsyncIterator[bytes]:
         sent.places.clear()
         sent.unsent.clear()
-        for row in rows():
-            if row.exemplar is None:
-                sent.unsent.append(row)
-            else:
-                sent.places.append(row.place)
-                yield orjson.dumps(row.exemplar) + b"\n"
+        every = iter(rows())
+        # Pictures are read and drawn in a thread: where the service is in this process, it goes on.
+        while some := await asyncio.to_thread(list, islice(every, ROWS_AT_ONCE)):
+            for row in some:
+                if row.exemplar is None:
+                    sent.unsent.append(row)
+                else:
+                    sent.places.append(row.place)
+                    yield orjson.dumps(row.exemplar) + b"\n"
 
     sent = Sending("application/x-ndjson", lines)
     return sent

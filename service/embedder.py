@@ -13,6 +13,7 @@ from service.cache_keys import Form
 from service.call import Embedded, Outcome
 from service.errors import DeadlineExceeded, LaneDead
 from service.recall import Recall
+from service.remote import Remote, url_of
 from service.shelf import Model, Shelf
 
 
@@ -50,14 +51,27 @@ class Embedder:
 
     Args:
         recall: what remembers embeddings; None has every item embedded.
+        remote: what fetches items that are named by URLs; None has them refused.
     """
 
     def __init__(
-        self, shelf: Shelf, *, interactive_items_max: int, recall: Recall | None = None
+        self,
+        shelf: Shelf,
+        *,
+        interactive_items_max: int,
+        recall: Recall | None = None,
+        remote: Remote | None = None,
     ) -> None:
         self.shelf = shelf
         self._interactive_items_max = interactive_items_max
         self._recall = recall
+        self._remote = remote
+
+    async def fetched(self, values: Sequence[object]) -> Sequence[object]:
+        """Put what their URLs hold in the place of the items that are named by them."""
+        if self._remote is None or not any(url_of(value) for value in values):
+            return values
+        return await self._remote.fetched(values)
 
     async def outcomes(
         self,

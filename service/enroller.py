@@ -12,7 +12,7 @@ from index.gallery import Gallery
 from models.errors import InputError
 from models.modality import Item
 from service.asking import Asking
-from service.call import Embedded
+from service.call import Embedded, Outcome
 from service.candidates import Candidate, Failure, Fit, candidate_of, gated
 from service.embedder import Embedder
 from service.errors import DeadlineExceeded, ExemplarInvalid, ExemplarRepeated, LaneDead
@@ -63,6 +63,7 @@ class Enroller:
             GalleryError: the write as a whole was refused; nothing was acknowledged.
         """
         failed: list[Failure] = []
+        raw = await self._fetched(raw)
         with asking.timings.stage("decode"):
             candidates = await run_sync(self._parse, raw, self.fit(gallery), failed)
         ready = await self.ready(gallery, candidates, asking)
@@ -99,6 +100,17 @@ class Enroller:
             else:
                 ready.failed.append(_failure(c.position, c.id, row))
         return ready
+
+    async def _fetched(self, raw: Sequence[object]) -> Sequence[object]:
+        """Put what their URLs hold in the place of the items that are named by them."""
+        items = [one.get("item") if isinstance(one, dict) else None for one in raw]
+        found = await self._embedder.fetched(items)
+        if found is items:
+            return raw
+        return [
+            one | {"item": item} if isinstance(one, dict) and "item" in one else one
+            for one, item in zip(raw, found, strict=True)
+        ]
 
     def _parse(self, raw: Sequence[object], fit: Fit, failed: list[Failure]) -> list[Candidate]:
         found: list[Candidate] = []
@@ -144,7 +156,12 @@ class Enroller:
             if gallery.model is not None:
                 raise  # its encoder is not loaded: no item is at fault
             return [error] * len(items)
-        outcomes = await self._embedder.outcomes(model, items, asking, bulk=True, role="document")
+        outcomes: list[Outcome] = []
+        at_once = model.call_items_max
+        for at in range(0, len(items), at_once):
+            outcomes += await self._embedder.outcomes(
+                model, items[at : at + at_once], asking, bulk=True, role="document"
+            )
         for outcome in outcomes:
             if isinstance(outcome, LaneDead | DeadlineExceeded):
                 raise outcome  # no item is at fault: all of it can be sent again

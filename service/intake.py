@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import ItemTooLarge, ItemUndecodable, ModalityUnsupported
+from models.errors import InputError, ItemTooLarge, ItemUndecodable, ModalityUnsupported
 from models.modality import Item, item_schema, modality_names, read_item
 
 # Kinds that the surface names; those without a file under models/modalities are refused as such.
@@ -22,6 +22,13 @@ class Vector:
     """A row made elsewhere, as it came: not yet finite, unit or of the right dimension."""
 
     row: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfetched:
+    """An item that was named by a URL, and why there is nothing of it."""
+
+    error: InputError
 
 
 Parsed = Item | Vector
@@ -42,6 +49,8 @@ def parse_item(value: object, bytes_max: float = math.inf) -> Parsed:
     if isinstance(value, str):
         check_size(value, bytes_max)
         return read_item("text", {"text": value})
+    if isinstance(value, Unfetched):
+        raise value.error
     if not isinstance(value, Mapping):
         raise ItemUndecodable(
             f"an item is a string or an object with one of {', '.join(KINDS)}, vector; "

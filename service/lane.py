@@ -60,13 +60,14 @@ class Lane:
     ) -> None:
         self.encoder = encoder
         self._metrics = metrics
-        self._call_cost_max = settings.call_cost_max
+        self.call_cost_max = batching.call_cost_max
         self._admission = Admission(
             encoder.name,
             queue_seconds_max=(settings.queue_seconds_max, settings.bulk_queue_seconds_max),
             share=settings.caller_share,
             rate=rate,
-            item_cost=encoder.cost_max / 8,  # until some were decoded
+            item_cost=max(encoder.cost_min, encoder.cost_max / 8),  # until some were decoded
+            decoders=decoders,
         )
         self._runners = Runners(encoder, metrics, batching, self._admission)
         self._decoders = ThreadPoolExecutor(decoders, f"decode-{encoder.name}")
@@ -187,7 +188,8 @@ class Lane:
     ) -> None:
         failed: list[tuple[int, Outcome]] = []
         good: list[Work] = []
-        until = monotonic() + SLICE_SECONDS
+        started = monotonic()
+        until = started + SLICE_SECONDS
         first = call.decoded
         while call.decoded < len(items) and not call.gone:
             position, call.decoded = call.decoded, call.decoded + 1
@@ -200,14 +202,15 @@ class Lane:
                 break
         cost = sum(work.features.cost for work in good)
         call.cost += cost
-        if call.cost > self._call_cost_max:
+        if call.cost > self.call_cost_max:
             call.fail(self._too_large(call.cost))
             self._runners.cancel(call)
             return
         call.decoded_at = monotonic()
         with self._runners.lock:
             if not call.gone and call.decoded > first:
-                self._admission.decoded(call.place, call.decoded - first, cost)
+                seconds = call.decoded_at - started
+                self._admission.decoded(call.place, call.decoded - first, cost, seconds)
         if good:
             self._runners.offer(call, good)
         if call.settle(failed):
@@ -226,5 +229,5 @@ class Lane:
     def _too_large(self, cost: int) -> CallTooLarge:
         return CallTooLarge(
             f"the items of the call cost at least {cost} together and the limit is "
-            f"{self._call_cost_max} (SEMBLANCE_CALL_COST_MAX): send fewer in one call"
+            f"{self.call_cost_max} (SEMBLANCE_CALL_COST_MAX): send fewer in one call"
         )

@@ -34,6 +34,11 @@ class Encoder(Protocol):
         ...
 
     @property
+    def cost_min(self) -> int:
+        """The least cost that one item can have; the largest too, where all cost the same."""
+        ...
+
+    @property
     def cost_max(self) -> int:
         """The largest cost that one item can have, in tokens, pixels or samples."""
         ...

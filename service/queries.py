@@ -19,6 +19,7 @@ from service.shelf import Model
 from service.threads import off_loop
 
 INLINE_ITEMS = 16  # parsed and passed through the gate in half a millisecond
+INLINE_CHARACTERS = 256 << 10  # decoded from base64 in as much
 P = TypeVar("P")
 Row: TypeAlias = NDArray[np.float32]
 
@@ -57,6 +58,18 @@ def parse_all(
     return parsed
 
 
+def is_long(values: Sequence[object]) -> bool:
+    """Tell that items hold so much base64 that others would have to wait for its decoding."""
+    strings = (
+        content
+        for value in values
+        if isinstance(value, dict)
+        for content in value.values()
+        if isinstance(content, str)
+    )
+    return sum(map(len, strings)) > INLINE_CHARACTERS
+
+
 def parse_askable(value: object, dim: int, bytes_max: int) -> Item | Row:
     """Parse what a gallery can be asked with: an item, or a vector that passes the index's gate.
 
@@ -85,9 +98,10 @@ async def rows_of(
         ItemFailed: naming the item that cannot become a row.
         SpaceMismatch: there are items, and no loaded encoder makes rows of the space.
     """
+    values = await embedder.fetched(values)
     parse_one = partial(parse_askable, dim=space.dim, bytes_max=item_bytes_max)
     parse = partial(parse_all, values, places, parse_one)
-    parsed = await off_loop(parse, long=len(values) > INLINE_ITEMS)
+    parsed = await off_loop(parse, long=len(values) > INLINE_ITEMS or is_long(values))
     rows = np.empty((len(parsed), space.dim), np.float32)
     items: list[Item] = []
     at: list[int] = []

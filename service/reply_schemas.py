@@ -22,10 +22,11 @@ class ProblemReply(BaseModel):
 
 
 class Usage(BaseModel):
-    """Tokens (or pixels, samples) that were embedded."""
+    """What was embedded: tokens; of pictures pixels, and no tokens."""
 
     prompt_tokens: int
     total_tokens: int
+    pixels: int | None = None
 
 
 class EmbeddingOut(BaseModel):
@@ -58,6 +59,7 @@ class ModelOut(BaseModel):
     space: str
     precision: str
     max_cost: int
+    cost_unit: str
     licence: str
     description: str
     version: str

@@ -64,6 +64,15 @@ class Settings(BaseSettings):
         None, description="OpenTelemetry collector (OTLP over HTTP) that traces are sent to."
     )
 
+    fetch_hosts: str = Field(
+        "",
+        description="Hosts whose https URLs are fetched as items, by commas; `*` any, none: off.",
+    )
+    fetch_seconds_max: float = Field(
+        10.0, gt=0, le=300, description="Time to fetch one item that is named by a URL."
+    )
+    fetch_at_once: int = Field(8, ge=1, le=256, description="Items that are fetched side by side.")
+
     body_bytes_max: int = Field(64 << 20, ge=1024, description="Bytes of a request's body.")
     bodies_bytes_max: int = Field(
         512 << 20, ge=1024, description="Bytes of all bodies held at once; beyond it 503."
@@ -75,8 +84,8 @@ class Settings(BaseSettings):
     item_bytes_max: int = Field(
         16 << 20, ge=1, description="Bytes of one item; an encoder may take less."
     )
-    call_cost_max: int = Field(
-        4_000_000, ge=1, description="Tokens (pixels, samples) of one call, all items together."
+    call_cost_max: int | None = Field(
+        None, ge=1, description="Tokens (pixels) of one call. None: 4 million (32 million)."
     )
     exemplars_max: int = Field(10_000, ge=1, description="Exemplars of one enrolment.")
     payload_bytes_max: int = Field(
@@ -145,7 +154,9 @@ class Settings(BaseSettings):
 
     batch_items_max: int = Field(32, ge=1, description="Items of one forward pass.")
     batch_cost_max: int | None = Field(
-        None, ge=1, description="Padded cost of one pass; one item fits. None: 512 on a CPU."
+        None,
+        ge=1,
+        description="Padded cost of one pass; one item fits. None: 512, or 8 pictures, on a CPU.",
     )
     pass_cost: int | None = Field(
         None, ge=0, description="Padding that one more pass is worth. None: 16 on a CPU."

@@ -25,13 +25,18 @@ LOOKS_PER_IDLE = 4  # how often, in the time after which it sleeps, an encoder i
 
 @dataclass(slots=True)
 class Model:
-    """One encoder that can be asked: what it is, and its lane while it is in memory."""
+    """One encoder that can be asked: what it is, and its lane while it is in memory.
+
+    Args:
+        call_items_max: items of any cost that one call to its lane may have.
+    """
 
     name: str
     space: str
     dim: int
     modality: str
     cost_max: int
+    call_items_max: int
     manifest: Manifest
     lane: Lane | None
     used_at: float = field(default_factory=monotonic)
@@ -47,6 +52,7 @@ class Model:
             dim=encoder.dim,
             modality=encoder.modality,
             cost_max=encoder.cost_max,
+            call_items_max=max(1, lane.call_cost_max // encoder.cost_max),
             manifest=encoder.manifest,
             lane=lane,
         )

@@ -3,11 +3,12 @@
 Every row becomes an exemplar as the REST surface takes it, or a reason why it cannot.
 """
 
+import base64
 import hashlib
 import importlib
 import json
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -19,6 +20,7 @@ from service import sources
 from service.intake import parse_vector
 
 SPACE_KEY = b"semblance.space"  # where a file says in which space its vectors lie
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg")
 ROW_BYTES_MAX = 8 << 20  # of one row as JSON; the service bounds its parts more tightly
 
 
@@ -34,6 +36,7 @@ class Columns:
     label: str = "label"
     text: str = "text"
     vector: str = "vector"
+    image: str = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,16 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows, and how much there is in all, in bytes, rows or files; and their space, if told."""
+    """Rows, and how much there is in all, in bytes, rows or files; and their space, if told.
+
+    Args:
+        read_file: returns the file that a row's picture is named by; None: one beside the source.
+    """
 
     rows: Iterable[SourceRow]
     total: int
     space: str | None = None
+    read_file: Callable[[str], bytes] | None = None
 
 
 class Reader(Protocol):
@@ -124,7 +132,7 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
 
     Where there is an item beside a vector, the vector is its embedding, and it is kept.
     """
-    own = (columns.id, columns.label, columns.text, columns.vector)
+    own = (columns.id, columns.label, columns.text, columns.vector, columns.image)
     cells = {name: value for name, value in cells.items() if value is not None or name not in own}
     item, vector, used = _content(cells, columns)
     if not used:
@@ -166,7 +174,16 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
         return None, vector, {columns.vector}
     if columns.text in cells:
         return {"text": cells[columns.text]}, None, {columns.text}
+    if columns.image in cells:
+        return {"image": _image(cells[columns.image])}, None, {columns.image}
     return None, None, set()
+
+
+def _image(cell: Any) -> Any:
+    """Write a picture's bytes as base64, also those that stand beside a path; others stay."""
+    if isinstance(cell, dict):
+        cell = cell["path"] if cell.get("bytes") is None else cell["bytes"]
+    return base64.b64encode(cell).decode() if isinstance(cell, bytes) else cell
 
 
 def _as_json(exemplar: dict[str, Any], vector: Any) -> dict[str, Any]:
@@ -220,10 +237,10 @@ def check_columns(names: list[str], columns: Columns, path: Path) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SourceInvalid(f"{path} has two columns {', '.join(map(repr, twice))}: rename one")
-    if not {columns.text, columns.vector, "item"} & set(names):
+    if not {columns.text, columns.vector, columns.image, "item"} & set(names):
         raise SourceInvalid(
-            f"{path} has no column {columns.text!r} (nor {columns.vector!r}); "
-            f"it has {', '.join(names) or 'none'}: name one with --text-column"
+            f"{path} has no column {columns.text!r} (nor {columns.vector!r}, {columns.image!r}); "
+            f"it has {', '.join(names) or 'none'}: name one with --text-column or --image-column"
         )
 
 

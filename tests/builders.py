@@ -11,7 +11,7 @@ import httpx
 from index.galleries import Galleries
 from service.allowance import Allowance
 from service.app import create_app
-from service.assembly import open_recall, open_redis
+from service.assembly import open_recall, open_redis, open_remote
 from service.batching import Batching
 from service.embedder import Embedder
 from service.enroller import Enroller
@@ -59,13 +59,18 @@ def running(
         shelf.add(open_lane(name))
     redis = open_redis(made, metrics)
     recall = open_recall(made, metrics, redis)
-    embedder = Embedder(shelf, interactive_items_max=made.interactive_items_max, recall=recall)
+    remote = open_remote(made)
+    embedder = Embedder(
+        shelf, interactive_items_max=made.interactive_items_max, recall=recall, remote=remote
+    )
 
     def close() -> None:
         shelf.close(2.0)
         galleries.close()
 
     async def leave() -> None:
+        if remote is not None:
+            await remote.close()
         if recall is not None:
             await recall.close()
         if redis is not None:

@@ -35,6 +35,7 @@ class FakeEncoder:
     """
 
     modality = "text"
+    cost_min = 1
     cost_max = 16
     sample = Item("text", "ready?")
 

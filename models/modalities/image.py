@@ -23,6 +23,7 @@ from models.pictures.fitting import Square, fitted
 from models.pictures.reading import read
 
 INPUT = "pixels"
+COST_UNIT = "pixels"
 MEDIA_TYPES = (
     "image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff",
 )  # fmt: skip
@@ -89,8 +90,13 @@ class Picture:
     square: Square
 
     @property
-    def cost_max(self) -> int:
+    def cost_min(self) -> int:
         """The pixels of the square: every picture costs as much."""
+        return self.config.size**2
+
+    @property
+    def cost_max(self) -> int:
+        """The pixels of the square."""
         return self.config.size**2
 
     @property
@@ -139,6 +145,11 @@ def content_of(item: Mapping[str, object]) -> bytes:
     if len(item) > 1:
         extra = ", ".join(repr(key) for key in item if key != "image")[:200]
         raise ItemUndecodable(f'an image item has no field {extra}; send {{"image": "..."}}')
+    if image[:8].lower().startswith(("http://", "https://")):
+        raise ItemUndecodable(
+            "'image' is a URL, and this service fetches none; send the bytes as base64, or have "
+            "its host allowed (SEMBLANCE_FETCH_HOSTS)"
+        )
     uri = DATA_URI.match(image)
     try:
         return base64.b64decode(image[uri.end() :] if uri else image, validate=True)

@@ -29,6 +29,7 @@ IDEOGRAPHS = (
     "\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\U00020000-\\U0002a6df"
     "\\U0002a700-\\U0002b81f\\U0002b920-\\U0002ceaf\\U0002f800-\\U0002fa1f"
 )
+COST_UNIT = "tokens"
 MEDIA_TYPES = ("text/plain",)
 SCHEMA = {
     "type": "object",
@@ -100,6 +101,11 @@ class Text:
     frame: Frame
     vocabulary_size: int
     word_end: re.Pattern[str] | None = None
+
+    @property
+    def cost_min(self) -> int:
+        """One token between the special ones."""
+        return len(self.frame.before) + 1 + len(self.frame.after)
 
     @property
     def cost_max(self) -> int:

@@ -2,7 +2,7 @@
 
 import struct
 
-from models.pictures.header import Header
+from models.pictures.header import Damaged, Header
 
 MAGIC = b"BM"
 CORE_HEADER_BYTES = 12  # of OS/2; all others begin as BITMAPINFOHEADER
@@ -16,7 +16,7 @@ def look(content: bytes) -> Header:
     Source: Microsoft, BITMAPCOREHEADER and BITMAPINFOHEADER.
 
     Raises:
-        ValueError, struct.error: it is damaged.
+        Damaged, struct.error: it is damaged.
     """
     (header_bytes,) = struct.unpack_from("<I", content, 14)
     if header_bytes == CORE_HEADER_BYTES:
@@ -24,5 +24,5 @@ def look(content: bytes) -> Header:
         return Header(width, height, content)
     width, height, compression = struct.unpack_from("<ii4xI", content, 18)
     if compression in RUN_LENGTH and len(content) > RUN_LENGTH_BYTES_MAX:
-        raise ValueError(f"run-length coded, it has more than {RUN_LENGTH_BYTES_MAX} bytes")
+        raise Damaged(f"run-length coded, it has more than {RUN_LENGTH_BYTES_MAX} bytes")
     return Header(width, abs(height), content)

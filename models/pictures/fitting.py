@@ -72,14 +72,13 @@ def fitted(image: Image.Image, square: Square, *, orientation: int = 1) -> NDArr
     Returns:
         uint8 (3, size, size), red first; None where nothing of it is visible.
     """
-    box = None
     if square.trim and image.mode == "RGBA":
         box = visible_box(image)
         if box is None:
             return None
-    left, top, right, bottom = box or (0, 0, *image.size)
-    inner = square.inner(right - left, bottom - top)
-    small = _resized(image, inner, box)
+        image = image.crop(box)
+    inner = square.inner(*image.size)
+    small = _resized(image, inner)
     if orientation in TURNS:
         small = small.transpose(TURNS[orientation])
         inner = small.size
@@ -97,14 +96,12 @@ def fitted(image: Image.Image, square: Square, *, orientation: int = 1) -> NDArr
     return np.ascontiguousarray(canvas.transpose(2, 0, 1))
 
 
-def _resized(
-    image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int] | None
-) -> Image.Image:
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Resize, colours weighted by their alpha, so that no hidden one bleeds into what is seen."""
     if image.mode != "RGBA":
-        return image.resize(size, FILTER, box=box, reducing_gap=REDUCING_GAP)
+        return image.resize(size, FILTER, reducing_gap=REDUCING_GAP)
     weighted = image.convert("RGBa")
-    return weighted.resize(size, FILTER, box=box, reducing_gap=REDUCING_GAP).convert("RGBA")
+    return weighted.resize(size, FILTER, reducing_gap=REDUCING_GAP).convert("RGBA")
 
 
 def visible_box(image: Image.Image) -> tuple[int, int, int, int] | None:

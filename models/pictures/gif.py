@@ -2,7 +2,7 @@
 
 import struct
 
-from models.pictures.header import Header
+from models.pictures.header import Damaged, Header
 
 MAGICS = (b"GIF87a", b"GIF89a")
 EXTENSION, IMAGE = 0x21, 0x2C
@@ -15,7 +15,7 @@ def look(content: bytes) -> Header:
     Source: GIF89a specification, sections 18 to 26.
 
     Raises:
-        ValueError, IndexError, struct.error: it is damaged.
+        Damaged, IndexError, struct.error: it is damaged.
     """
     width, height, flags = struct.unpack_from("<HHB", content, 6)
     at = 13 + _palette_bytes(flags)
@@ -26,13 +26,13 @@ def look(content: bytes) -> Header:
             at += 1 + size
             blocks += 1
             if blocks > BLOCKS_MAX:
-                raise ValueError(f"it has more than {BLOCKS_MAX} blocks before its first frame")
+                raise Damaged(f"it has more than {BLOCKS_MAX} blocks before its first frame")
         at += 1
     if content[at] != IMAGE:
-        raise ValueError("it has no frame")
+        raise Damaged("it has no frame")
     left, top, across, down = struct.unpack_from("<HHHH", content, at + 1)
     if not across or not down:
-        raise ValueError("its first frame is empty")
+        raise Damaged("its first frame is empty")
     return Header(max(width, left + across), max(height, top + down), content)
 
 

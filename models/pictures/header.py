@@ -8,6 +8,10 @@ SHORT = 3
 ENTRIES_MAX = 512  # of one directory; a camera writes some forty
 
 
+class Damaged(Exception):
+    """A file is not what its first bytes say, or of a kind that is not read; told in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The size of a picture, and what of its file makes pixels.

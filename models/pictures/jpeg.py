@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from models.pictures.header import Header, orientation_of
+from models.pictures.header import Damaged, Header, orientation_of
 
 MAGIC = b"\xff\xd8\xff"
 MARKER = re.compile(rb"\xff[\x01-\xfe]")
@@ -26,7 +26,7 @@ def look(content: bytes) -> Header:
     Source: ITU-T T.81, annex B; Exif 2.32, section 4.7.
 
     Raises:
-        ValueError, struct.error: it is damaged, or of a process that is not read.
+        Damaged, struct.error: it is damaged, or of a process that is not read.
     """
     kept = [content[:2]]
     orientation, frame, scans = 1, (0, 0, 0), 0
@@ -35,7 +35,7 @@ def look(content: bytes) -> Header:
             orientation = orientation_of(content[start + 10 : end])
         if marker in FRAMES:
             if frame[0]:
-                raise ValueError("it has two frames")
+                raise Damaged("it has two frames")
             height, width = struct.unpack_from(">HH", content, start + 5)
             frame = marker, width, height
         if marker in (JFIF, ADOBE) or not (0xE0 <= marker <= 0xEF or marker == COMMENT):
@@ -44,9 +44,9 @@ def look(content: bytes) -> Header:
         scans = content.count(bytes([0xFF, SCAN]), start, end) if marker == SCAN else 0
     marker, width, height = frame
     if not marker or not scans:
-        raise ValueError("it has no frame or no scan")
+        raise Damaged("it has no frame or no scan")
     if scans > 1 and scans * width * height > SCANNED_MAX:
-        raise ValueError(f"it has {scans} scans of {width} x {height} pixels, too much to decode")
+        raise Damaged(f"it has {scans} scans of {width} x {height} pixels, too much to decode")
     reducible = marker in SEQUENTIAL and scans == 1
     return Header(width, height, b"".join(kept), orientation, reducible)
 
@@ -60,7 +60,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
     for _ in range(SEGMENTS_MAX):
         found = MARKER.search(content, at)  # some write stray bytes between segments
         if found is None:
-            raise ValueError("it ends before its pixels")
+            raise Damaged("it ends before its pixels")
         start, at = found.span()
         marker = content[at - 1]
         if marker == SCAN:
@@ -69,10 +69,10 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
         if marker in STANDALONE:
             continue
         if marker in OTHER_FRAMES:
-            raise ValueError("it is lossless or hierarchical, which is not read")
+            raise Damaged("it is lossless or hierarchical, which is not read")
         (length,) = struct.unpack_from(">H", content, at)
         at += length
         if length < 2 or at > len(content):
-            raise ValueError("a segment is cut off")
+            raise Damaged("a segment is cut off")
         yield marker, start, at
-    raise ValueError(f"it has more than {SEGMENTS_MAX} segments before its pixels")
+    raise Damaged(f"it has more than {SEGMENTS_MAX} segments before its pixels")

@@ -3,7 +3,7 @@
 import struct
 import zlib
 
-from models.pictures.header import Header, orientation_of
+from models.pictures.header import Damaged, Header, orientation_of
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 CHUNKS_MAX = 65_536  # empty ones cost a decoder five seconds in a file of 16 MB
@@ -19,7 +19,7 @@ def look(content: bytes) -> Header:
     Source: PNG, third edition, sections 5 and 11.
 
     Raises:
-        ValueError, struct.error: it is damaged.
+        Damaged, struct.error: it is damaged.
     """
     at, chunks, orientation = len(MAGIC), 0, 1
     kept: dict[bytes, bytes] = {}
@@ -27,7 +27,7 @@ def look(content: bytes) -> Header:
     while at < len(content):
         chunks += 1
         if chunks > CHUNKS_MAX:
-            raise ValueError(f"it has more than {CHUNKS_MAX} chunks")
+            raise Damaged(f"it has more than {CHUNKS_MAX} chunks")
         length, kind = struct.unpack_from(">I4s", content, at)
         body = slice(at + 8, at + 8 + length)
         if kind == b"IEND":
@@ -36,13 +36,13 @@ def look(content: bytes) -> Header:
             pixels.append(content[body])
         elif kind in (b"IHDR", b"PLTE", b"tRNS"):
             if kind in kept or (kind != b"IHDR" and not kept):
-                raise ValueError(f"its {kind.decode()} stands in the wrong place")
+                raise Damaged(f"its {kind.decode()} stands in the wrong place")
             kept[kind] = _checked(content, at, length)
         elif kind == b"eXIf" and length <= EXIF_BYTES_MAX:
             orientation = orientation_of(content[body])
         at += 12 + length
     if len(kept.get(b"IHDR", b"")) != 13:
-        raise ValueError("it has no header")
+        raise Damaged("it has no header")
     width, height = struct.unpack_from(">II", kept[b"IHDR"])
     chunks_kept = [*kept.items(), (b"IDAT", b"".join(pixels)), (b"IEND", b"")]
     return Header(width, height, MAGIC + b"".join(_chunk(*one) for one in chunks_kept), orientation)
@@ -53,7 +53,7 @@ def _checked(content: bytes, at: int, length: int) -> bytes:
     covered = content[at + 4 : at + 8 + length]
     (expected,) = struct.unpack_from(">I", content, at + 8 + length)
     if zlib.crc32(covered) != expected:
-        raise ValueError(f"the checksum of its {covered[:4].decode()} is wrong")
+        raise Damaged(f"the checksum of its {covered[:4].decode()} is wrong")
     return covered[4:]
 
 

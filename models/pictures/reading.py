@@ -16,7 +16,7 @@ from PIL import Image, _imaging
 from models.errors import ItemTooLarge, ItemUndecodable, ModalityUnsupported
 from models.pictures import bmp, gif, jpeg, png, tiff, webp
 from models.pictures.fitting import Square
-from models.pictures.header import Header
+from models.pictures.header import Damaged, Header
 
 Look = Callable[[bytes], Header]
 # The first bytes of what is read, Pillow's name for it, and what reads its header.
@@ -75,7 +75,7 @@ def read(content: bytes, *, pixels_max: int, square: Square) -> tuple[Image.Imag
         header = look(content)
         width, height = header.width, header.height
         if width < 1 or height < 1:
-            raise ValueError(f"its size is {width} x {height}")
+            raise Damaged(f"its size is {width} x {height}")
         enough = _enough(header, square)
         reduction = _reduction(header, enough)
         decoded = -(-width // reduction) * -(-height // reduction)
@@ -122,7 +122,7 @@ def _decoded(name: str, header: Header, enough: tuple[int, int] | None) -> Image
     quieten()
     with Image.open(io.BytesIO(header.content), formats=[name]) as image:
         if image.size != (header.width, header.height):
-            raise ValueError(f"its header tells of another size than {image.size}")
+            raise Damaged(f"its header tells of another size than {image.size}")
         if enough is not None:
             image.draft(None, enough)
         image.load()
@@ -163,8 +163,9 @@ def undecodable(name: str) -> Iterator[None]:
     """Turn what a decoder raises into what the caller is told."""
     try:
         yield
-    except RAISED as error:
-        words = str(error)[:200] or type(error).__name__
+    except (Damaged, *RAISED) as error:
+        # A decoder's own words may tell of its inside, and are for the log.
+        words = str(error) if isinstance(error, Damaged) else "it is damaged or cut off"
         raise ItemUndecodable(
             f"the bytes begin as {name} and cannot be decoded: {words}; save the picture again"
         ) from error

@@ -2,7 +2,7 @@
 
 import struct
 
-from models.pictures.header import Header, orientation_of
+from models.pictures.header import Damaged, Header, orientation_of
 
 MAGIC = b"RIFF"
 CHUNKS_MAX = 4096  # that are looked through for EXIF data
@@ -15,7 +15,7 @@ def look(content: bytes) -> Header:
     Source: RFC 9649, sections 2.3 to 2.7; RFC 6386, section 9.1.
 
     Raises:
-        ValueError, struct.error: it is damaged.
+        Damaged, struct.error: it is damaged.
     """
     kind = content[12:16]
     if kind == b"VP8X":
@@ -30,7 +30,7 @@ def look(content: bytes) -> Header:
     if kind == b"VP8L" and content[20:21] == b"\x2f":
         (bits,) = struct.unpack_from("<I", content, 21)
         return Header((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, content)
-    raise ValueError("its header is none of the three kinds")
+    raise Damaged("its header is none of the three kinds")
 
 
 def _orientation(content: bytes) -> int:

@@ -1,6 +1,8 @@
 """`semblance gallery`: build, look at, ask and remove galleries, here or on a server."""
 
+import base64
 import json
+import mimetypes
 from pathlib import Path
 from subprocess import SubprocessError
 from types import ModuleType
@@ -39,14 +41,18 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 @click.option("--label-column", default="label", show_default=True)
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--vector-column", default="vector", show_default=True)
+@click.option("--image-column", default="image", show_default=True)
+@click.option("--thumbnails", is_flag=True, help="Keep a small picture of each in its payload.")
 @click.option("--rejected", type=click.Path(path_type=Path), help="[NAME.rejected.jsonl]")
 @with_client
 async def build(client: Client, name: str, source: Path, **options: Any) -> None:
     """Index SOURCE into the gallery NAME.
 
-    SOURCE is a .csv, .tsv, .jsonl or .parquet file, or a folder of text files (its sub-folders are
-    the labels). Columns that are not id, label, text or vector become the payload. Rows without an
-    id are known by their content.
+    SOURCE is a .csv, .tsv, .jsonl or .parquet file, or a folder of texts or pictures (its
+    sub-folders are the labels, or else the names of the pictures), or a .zip of pictures. Columns
+    that are not id, label, text, vector or image become the payload. The image column holds the
+    picture, or the name of its file beside SOURCE; SVGs are drawn. Rows without an id are known by
+    their content.
 
     \b
     Run it again after a kill, or when the source has grown: rows that stand already with the same
@@ -63,8 +69,9 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["label_column"],
         options["text_column"],
         options["vector_column"],
+        options["image_column"],
     )
-    sent = sending(source, columns)
+    sent = sending(source, columns, thumbnails=options["thumbnails"])
     rejects = open_rejects(options["rejected"], name)
     await create(client, name, options)
     with progress_bar(f"building {name}") as update, unless_passing():
@@ -149,9 +156,31 @@ async def show(client: Client, name: str) -> None:
     click.echo(json.dumps(await client.gallery("GET", name), indent=2, ensure_ascii=False))
 
 
+FILE = click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ask with this file (a picture) in place of QUESTION.",
+)
+
+
+def item_of(question: str | None, file: Path | None) -> dict[str, Any]:
+    """Make an item of what is asked: a text, or a file of another kind."""
+    if (question is None) == (file is None):
+        raise click.UsageError("give QUESTION or --file, one of the two")
+    if file is None:
+        return {"text": question}
+    from models.modality import modality_of_media_type  # noqa: PLC0415 - for files only
+
+    kind = modality_of_media_type(mimetypes.guess_type(file.name)[0] or "")
+    if kind in (None, "text"):
+        raise click.UsageError(f"{file.name} is of no kind that can be asked with")
+    return {str(kind): base64.b64encode(file.read_bytes()).decode()}
+
+
 @command.command("search")
 @click.argument("name")
-@click.argument("question")
+@click.argument("question", required=False)
+@FILE
 @click.option("-k", default=10, show_default=True, help="How many hits.")
 @click.option("--filter", "wanted", help='E.g. \'{"payload.year": {"gte": 1950}}\'.')
 @click.option("--by-label", is_flag=True, help="The best hit of each label only.")
@@ -160,14 +189,15 @@ async def show(client: Client, name: str) -> None:
 async def search(
     client: Client,
     name: str,
-    question: str,
+    question: str | None,
+    file: Path | None,
     k: int,
     wanted: str | None,
     by_label: bool,
     as_json: bool,
 ) -> None:
-    """Find the exemplars nearest to a text."""
-    body: dict[str, Any] = {"query": question, "k": k, "group_by_label": by_label}
+    """Find the exemplars nearest to a text, or to a file."""
+    body: dict[str, Any] = {"query": item_of(question, file), "k": k, "group_by_label": by_label}
     if wanted is not None:
         try:
             body["filter"] = json.loads(wanted)
@@ -184,12 +214,15 @@ async def search(
 
 @command.command("identify")
 @click.argument("name")
-@click.argument("question")
+@click.argument("question", required=False)
+@FILE
 @click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
 @with_client
-async def identify(client: Client, name: str, question: str, threshold: float | None) -> None:
-    """Name the label of a text, or say that it is unknown."""
-    body = {"query": question, "threshold": threshold}
+async def identify(
+    client: Client, name: str, question: str | None, file: Path | None, threshold: float | None
+) -> None:
+    """Name the label of a text, or of a file, or say that it is unknown."""
+    body = {"query": item_of(question, file), "threshold": threshold}
     result = (await client.gallery("POST", name, "/identify", body))["results"][0]
     score = "" if result["score"] is None else f"  score {result['score']:.3f}"
     named = f"  {result['label']}" if result["label"] is not None else ""

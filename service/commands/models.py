@@ -1,9 +1,12 @@
 """`semblance models`: list, show, verify, measure and import encoders."""
 
+import itertools
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -12,13 +15,12 @@ from rich.table import Table
 from models.bundle import Bundle, check_folder, list_bundles
 from models.errors import BundleError
 from models.manifest import Precision
-from models.modality import Item
+from models.modality import Item, cost_unit
 from models.onnx_encoder import OnnxEncoder
 from service.settings import Settings, SettingsInvalid, read_settings
 
 WORDS = ("the", "gallery", "answers", "whose", "logo", "this", "is", "and", "when", "nobody's")
-
-
+T = TypeVar("T")
 COUNT = click.IntRange(min=1)
 
 
@@ -127,37 +129,51 @@ def verify(names: tuple[str, ...]) -> None:
 
 @command.command("bench")
 @click.argument("name")
-@click.option("--texts", type=COUNT, default=256, show_default=True, help="Texts to embed.")
-@click.option("--batch", type=COUNT, default=32, show_default=True, help="Texts of one pass.")
-def bench(name: str, texts: int, batch: int) -> None:
-    """Measure a text bundle on this machine: throughput in sorted batches, latency of one."""
+@click.option("--items", type=COUNT, default=256, show_default=True, help="Items to embed.")
+@click.option("--batch", type=COUNT, default=32, show_default=True, help="Items of one pass.")
+def bench(name: str, items: int, batch: int) -> None:
+    """Measure a bundle on this machine: decoding, throughput in sorted batches, latency of one.
+
+    Texts are of 4 to 64 words; items of other kinds are those of the bundle's own probe.
+    """
     settings = settings_or_exit()
     try:
         started = time.perf_counter()
-        encoder = OnnxEncoder.open(
-            bundle_folder(name), threads=settings.threads, provider=settings.provider
-        )
+        folder = bundle_folder(name)
+        encoder = OnnxEncoder.open(folder, threads=settings.threads, provider=settings.provider)
         opened = time.perf_counter() - started
     except BundleError as error:
         raise click.ClickException(str(error)) from error
-    if encoder.modality != "text":
-        raise click.ClickException(f"{name!r} embeds {encoder.modality}; this measures text only")
-    made = [" ".join(WORDS[(i + j) % len(WORDS)] for j in range(4 + i % 61)) for i in range(texts)]
-    features = sorted((encoder.decode(Item("text", t)) for t in made), key=lambda f: f.cost)
+    some = list(itertools.islice(itertools.cycle(measured_items(folder, encoder)), items))
+    features, decoding = timed(lambda: [encoder.decode(item) for item in some])
+    features.sort(key=lambda one: one.cost)
     encoder.forward(features[:batch])
-    started = time.perf_counter()
-    for at in range(0, len(features), batch):
-        encoder.forward(features[at : at + batch])
-    seconds = time.perf_counter() - started
-    single = []
-    for one in features[:: max(1, len(features) // 50)]:
-        started = time.perf_counter()
-        encoder.forward([one])
-        single.append(time.perf_counter() - started)
-    tokens = sum(f.cost for f in features)
+    slices = [features[at : at + batch] for at in range(0, items, batch)]
+    _, passing = timed(lambda: [encoder.forward(one) for one in slices])
+    few = features[:: max(1, items // 50)]
+    single = sorted(timed(partial(encoder.forward, [one]))[1] for one in few)
+    cost = sum(one.cost for one in features)
+    unit = cost_unit(encoder.modality)
     click.echo(f"{encoder.name} on {encoder.provider}, opened and probed in {opened:.2f} s")
-    click.echo(f"{texts / seconds:8.0f} texts/s   {tokens / seconds:8.0f} tokens/s   (4-64 words)")
-    click.echo(f"{sorted(single)[len(single) // 2] * 1e3:8.1f} ms p50 of one text")
+    click.echo(f"{items / decoding:8.0f} items/s decoded, on one thread")
+    click.echo(f"{items / passing:8.0f} items/s embedded   {cost / passing:8.0f} {unit}/s")
+    click.echo(f"{single[len(single) // 2] * 1e3:8.1f} ms p50 of one")
+
+
+def measured_items(folder: Path, encoder: OnnxEncoder) -> list[Item]:
+    """Make texts of many lengths, or take the items of the bundle's own probe."""
+    if encoder.modality != "text":
+        return [item for item, _ in Bundle.open(folder).probe().items]
+    lengths = range(4, 65)
+    texts = [" ".join(WORDS[(i + j) % len(WORDS)] for j in range(n)) for i, n in enumerate(lengths)]
+    return [Item("text", text) for text in texts]
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """Do some work, and tell how many seconds it took."""
+    started = time.perf_counter()
+    done = work()
+    return done, time.perf_counter() - started
 
 
 @command.command("import")

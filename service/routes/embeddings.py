@@ -1,20 +1,22 @@
 """Embeddings: OpenAI's call, and one for a single raw body."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
 
-from models.modality import Item, modality_of_media_type
+from models.modality import Item, cost_unit, media_types, modality_of_media_type
 from service.embedder import Embeddings
 from service.errors import ContentUnsupported, RequestInvalid
 from service.intake import check_size, parse_embeddable, spread
 from service.numbers import check_dimensions, cut, spelled
-from service.queries import parse_all
+from service.queries import is_long, parse_all
 from service.replies import Json
 from service.reply_schemas import EmbeddingsReply
 from service.routing import AskingOf, PartsOf, needs, new_router
 from service.schemas import EmbeddingsRequest
+from service.threads import off_loop
 
 router = new_router("embeddings")
 
@@ -28,7 +30,7 @@ router = new_router("embeddings")
 async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> Response:
     """Embed what OpenAI's clients send, and items of any kind that the model reads."""
     model = parts.embedder.shelf.model(asked.model)
-    values = spread(asked.input)
+    values: Sequence[object] = spread(asked.input)
     limit = parts.settings.items_max
     if not 1 <= len(values) <= limit:
         raise RequestInvalid(
@@ -38,12 +40,13 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> R
     single = len(values) == 1 and values[0] is asked.input
     places = ["input"] if single else [f"input[{at}]" for at in range(len(values))]
     parse = partial(parse_embeddable, bytes_max=parts.settings.item_bytes_max)
-    items = parse_all(values, places, parse)
+    values = await parts.embedder.fetched(values)
+    items = await off_loop(partial(parse_all, values, places, parse), long=is_long(values))
     check_dimensions(asked.dimensions, model.dim)  # before the work, not after
     made = await parts.embedder.embed(
         model, items, asking, places=places, role=asked.input_type, truncate=asked.truncate
     )
-    return Json(reply(made, asked))
+    return Json(reply(made, asked, model.modality))
 
 
 @router.post(
@@ -54,28 +57,32 @@ async def embed(asked: EmbeddingsRequest, parts: PartsOf, asking: AskingOf) -> R
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"text/plain": {"schema": {"type": "string", "minLength": 1}}},
+            "content": {
+                kind: {"schema": {"type": "string", "minLength": 1}} for kind in media_types()
+            },
         }
     },
 )
 async def embed_raw(request: Request, model: str, parts: PartsOf, asking: AskingOf) -> Response:
-    """Embed the body itself: ``curl --data-binary @file -H 'content-type: text/plain'``."""
+    """Embed the body itself: ``curl --data-binary @file -H 'content-type: image/png'``."""
     asked = parts.embedder.shelf.model(model)
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     modality = modality_of_media_type(media)
     if modality is None:
         raise ContentUnsupported(
-            f"content-type {media or 'missing'!r} is no kind of item; send e.g. text/plain"
+            f"content-type {media or 'missing'!r} is no kind of item; send "
+            f"{', '.join(media_types())}"
         )
     item = Item(modality, await request.body())
     parse_all(
         [item.content], ["body"], partial(check_size, bytes_max=parts.settings.item_bytes_max)
     )
     made = await parts.embedder.embed(asked, [item], asking, places=["body"])
-    return Json(reply(made, EmbeddingsRequest(input="", model=model, input_type=None)))
+    spelled_as = EmbeddingsRequest(input="", model=model, input_type=None)
+    return Json(reply(made, spelled_as, asked.modality))
 
 
-def reply(made: Embeddings, asked: EmbeddingsRequest) -> dict[str, Any]:
+def reply(made: Embeddings, asked: EmbeddingsRequest, modality: str) -> dict[str, Any]:
     """Render embeddings in OpenAI's shape."""
     rows = cut(made.rows, asked.dimensions)
     base64_wanted = asked.encoding_format == "base64"
@@ -87,6 +94,13 @@ def reply(made: Embeddings, asked: EmbeddingsRequest) -> dict[str, Any]:
             for at, spelling in enumerate(spellings)
         ],
         "model": asked.model,
-        "usage": {"prompt_tokens": made.cost, "total_tokens": made.cost},
+        "usage": usage(made.cost, cost_unit(modality)),
         "truncated": made.truncated,
     }
+
+
+def usage(cost: int, unit: str) -> dict[str, int]:
+    """Tell what was embedded; what is no token is not counted as one."""
+    tokens = cost if unit == "tokens" else 0
+    told = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return told if unit == "tokens" else told | {unit: cost}

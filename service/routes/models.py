@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
+from models.modality import cost_unit
 from service.replies import Json
 from service.reply_schemas import ModelOut, ModelsReply, UnloadedReply
 from service.routing import PartsOf, needs, new_router
@@ -71,6 +72,7 @@ def described(model: Model) -> dict[str, Any]:
         "space": model.space,
         "precision": manifest.precision,
         "max_cost": model.cost_max,
+        "cost_unit": cost_unit(model.modality),
         "licence": manifest.licence,
         "description": manifest.description,
         "version": manifest.version,

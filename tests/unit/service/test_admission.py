@@ -121,3 +121,21 @@ def test_nothing_is_lost_and_nothing_is_kept(
         queue.leave(place)
     assert queue.idle
     assert not queue._held
+
+
+def test_what_is_slow_to_decode_makes_others_wait_too() -> None:
+    queue = admission(interactive=1.0)
+    first = queue.admit("anyone", 1, bulk=False)
+    for _ in range(1000):  # learned: a second an item, where a pass takes a hundredth
+        first.undecoded += 1
+        queue._undecoded[False] += 1
+        queue.decoded(first, 1, 10, seconds=1.0)
+    queue.leave(first)
+    assert queue.wait_seconds(bulk=False) == 0
+    waiting = queue.admit("anyone", 2, bulk=False)
+    assert queue.wait_seconds(bulk=False) == pytest.approx(2.0, rel=0.01)
+    with pytest.raises(Overloaded):
+        queue.admit("anyone", 1, bulk=False)
+    queue.decoded(waiting, 2, 20, seconds=2.0)
+    queue.admit("anyone", 1, bulk=False)
+    queue.leave(waiting)

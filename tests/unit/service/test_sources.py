@@ -239,7 +239,7 @@ def test_bad_rows_of_jsonl(tmp_path: Path) -> None:
         ("a.csv", b"te\xffxt,text\n", "not UTF-8"),
         ("a.csv", b'id,"te"xt,text\n', "not a CSV header"),
         ("a.parquet", b"not parquet", "not Parquet"),
-        ("a.xlsx", b"", "of no kind that is read here: .*csv.*jsonl.*parquet.*folder"),
+        ("a.xlsx", b"", "of no kind that is read here: .*csv.*folder.*jsonl.*parquet.*zip"),
     ],
 )
 def test_sources_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, said: str) -> None:
