@@ -30,19 +30,23 @@ def train(
     *,
     evaluate: Evaluate,
     minutes: float = math.inf,
+    stop: float = math.inf,
     resume: bool = False,
 ) -> nn.Module:
     """Train a tower, and return it with its averaged weights.
 
     Args:
-        folder: gets the checkpoint and the log; with `resume`, training goes on from there.
+        folder: gets the checkpoint and the log; with `resume`, training goes on from what is
+            there, if anything is.
         evaluate: figures of the averaged tower, for the log.
         minutes: when to stop even if steps are left.
+        stop: the step to stop at, if it comes first.
     """
     folder.mkdir(parents=True, exist_ok=True)
     mean = copy.deepcopy(tower).eval().requires_grad_(False)
     optimiser = torch.optim.AdamW(_groups(tower, schedule.decay), lr=schedule.rate)
-    start = _restore(folder / CHECKPOINT, tower, mean, optimiser) if resume else 0
+    there = resume and (folder / CHECKPOINT).exists()
+    start = _restore(folder / CHECKPOINT, tower, mean, optimiser) if there else 0
     ends = time.monotonic() + 60 * minutes
     if start >= schedule.steps or minutes <= 0:
         return mean
@@ -56,7 +60,7 @@ def train(
         _average(mean, tower, min(schedule.averaged, (step + 1) / (step + 10)))
         if (step + 1) % schedule.report_steps == 0:
             _log(folder, {"step": step + 1, **pace.told()})
-        last = time.monotonic() > ends or step + 1 == schedule.steps
+        last = time.monotonic() > ends or step + 1 >= min(stop, schedule.steps)
         if last or (step + 1) % schedule.check_steps == 0:
             _save(folder / CHECKPOINT, step + 1, tower, mean, optimiser)
             _log(folder, {"step": step + 1, **evaluate(mean)})
@@ -91,7 +95,7 @@ def _learn(
     first, second = rows.float().chunk(2)
     loss = objective(first, second, pair.labels)
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
     optimiser.step()
     return loss.item()

@@ -32,15 +32,15 @@ class FloorMissed(Exception):
     """A figure of the trained encoder is below what its recipe asks."""
 
 
-def tower_embed(tower: torch.nn.Module, recipe: Recipe) -> Embed:
+def tower_embed(tower: torch.nn.Module, kind: str, preprocessing: Mapping[str, object]) -> Embed:
     """Embed with a tower, through the preprocessing of serving; each item is decoded once."""
-    modality = open_modality(recipe.modality, recipe.preprocessing, Path())
+    modality = open_modality(kind, preprocessing, Path())
     kept: dict[bytes, Mapping[str, NDArray[np.generic]]] = {}
 
     def embed(items: Sequence[bytes]) -> NDArray[np.float32]:
         for item in items:
             if item not in kept:
-                kept[item] = modality.decode(Item(recipe.modality, item)).arrays
+                kept[item] = modality.decode(Item(kind, item)).arrays
         rows = []
         for start in range(0, len(items), ROWS_AT_ONCE):
             part = [kept[item] for item in items[start : start + ROWS_AT_ONCE]]
@@ -88,8 +88,9 @@ def publish(
         FileExistsError: the destination is there, and `replace` is not set.
     """
     tower.eval()
-    modality = open_modality(recipe.modality, recipe.preprocessing, Path())
-    rows = tower_embed(tower, recipe)(recipe.probe)
+    preprocessing = recipe.stages[-1].preprocessing
+    modality = open_modality(recipe.modality, preprocessing, Path())
+    rows = tower_embed(tower, recipe.modality, preprocessing)(recipe.probe)
     features = [modality.decode(Item(recipe.modality, item)).arrays for item in recipe.probe[:2]]
     example = tuple(torch.from_numpy(np.stack([f[n] for f in features])) for n in modality.inputs)
     manifest = Manifest(
@@ -97,7 +98,7 @@ def publish(
         version=version,
         description=recipe.description,
         modality=recipe.modality,
-        preprocessing=dict(recipe.preprocessing),
+        preprocessing=dict(preprocessing),
         dim=rows.shape[1],
         precision="fp16-stored",
         licence=recipe.licence,

@@ -20,6 +20,7 @@ from models.training import recipes
 from models.training.objective import Objective
 from models.training.schedule import Schedule
 
+Weights = dict[str, torch.Tensor]
 Embed = Callable[[Sequence[bytes]], NDArray[np.float32]]
 """Encoded items to unit rows, float32 (n, dim), through the preprocessing of serving."""
 
@@ -47,6 +48,23 @@ class Pairs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of a training; the next starts from its weights.
+
+    Args:
+        preprocessing: configuration of the modality, in full; the same in training and in serving.
+        tower: the graph to be trained: what the modality makes, to unit rows.
+        pairs: what it learns from.
+        schedule: how long and how fast.
+    """
+
+    preprocessing: Mapping[str, object]
+    tower: torch.nn.Module
+    pairs: Pairs
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """All that makes one encoder.
 
@@ -54,12 +72,10 @@ class Recipe:
         name: of the bundle.
         description: one sentence on what the encoder is for.
         modality: what it reads.
-        preprocessing: configuration of the modality, in full; the same in training and in serving.
         training_data: what it learnt from, for the model card.
-        tower: the graph to be trained: what the modality makes, to unit rows.
-        pairs: what it learns from.
-        objective: what it is to reach.
-        schedule: how long and how fast.
+        stages: from the first to that whose tower is shipped.
+        hand_on: the weights of one stage, fitted to the tower of the next.
+        objective: what is to be reached.
         trials: figures of an encoder on data that it did not learn from, by name.
         floors: what the figures must reach for the encoder to be published.
         probe: a few encoded items, to know the encoder by.
@@ -68,13 +84,11 @@ class Recipe:
     name: str
     description: str
     modality: str
-    preprocessing: Mapping[str, object]
     licence: str
     training_data: str
-    tower: torch.nn.Module
-    pairs: Pairs
+    stages: Sequence[Stage]
+    hand_on: Callable[[Weights, torch.nn.Module], Weights]
     objective: Objective
-    schedule: Schedule
     trials: Callable[[Embed], Mapping[str, float]]
     floors: Mapping[str, float]
     probe: Sequence[bytes]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE = 96  # pixels of a mark's picture, stretched to a square; its proportions stand beside it
+SIDE = 64  # pixels of a mark's picture, stretched to a square; its proportions stand beside it
 PIXELS, TABLE = "marks.npy", "marks.json"
 
 
@@ -31,14 +31,22 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Atlas:
-    """Marks and their pixels.
+    """Marks and their pixels, which stay on disk until they are looked at.
 
     Args:
-        pixels: uint8 (n, 4, SIDE, SIDE), colours weighted by alpha.
+        shelves: arrays uint8 (m, 4, SIDE, SIDE), colours weighted by alpha.
+        places: int64 (n, 2), the shelf of each mark and its row there.
     """
 
     marks: tuple[Mark, ...]
-    pixels: NDArray[np.uint8]
+    shelves: tuple[NDArray[np.uint8], ...]
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, marks: Sequence[Mark], pixels: NDArray[np.uint8]) -> "Atlas":
+        """Make an atlas of one shelf."""
+        rows = np.arange(len(marks))
+        return cls(tuple(marks), (pixels,), np.stack([0 * rows, rows], 1))
 
     def aspects(self) -> torch.Tensor:
         """Return (n,) width by height."""
@@ -46,11 +54,16 @@ class Atlas:
 
     def part(self, rows: Sequence[int]) -> "Atlas":
         """Take some of the marks, in the order given."""
-        return Atlas(tuple(self.marks[row] for row in rows), self.pixels[list(rows)])
+        return Atlas(tuple(self.marks[row] for row in rows), self.shelves, self.places[list(rows)])
+
+    def pixels(self, row: int) -> NDArray[np.uint8]:
+        """Return uint8 (4, SIDE, SIDE) of one mark."""
+        shelf, place = self.places[row]
+        return self.shelves[shelf][place]
 
     def look(self, rows: Iterable[int]) -> torch.Tensor:
         """Return (m, 4, SIDE, SIDE) in [0, 1], of these rows."""
-        return torch.from_numpy(self.pixels[list(rows)]).float() / 255
+        return torch.from_numpy(np.stack([self.pixels(row) for row in rows])).float() / 255
 
 
 def squared(image: Image.Image) -> tuple[NDArray[np.uint8], float] | None:
@@ -80,20 +93,23 @@ def save_atlas(folder: Path, drawn: Iterable[tuple[str, str, Image.Image]]) -> A
             pixels.append(found[0])
             marks.append(Mark(brand, source, found[1]))
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / PIXELS, np.stack(pixels))
+    np.save(folder / PIXELS, np.array(pixels, np.uint8).reshape(-1, 4, SIDE, SIDE))
     rows = [[mark.brand, mark.source, round(mark.aspect, 4)] for mark in marks]
     (folder / TABLE).write_text(json.dumps(rows), encoding="utf-8")
     return load_atlas(folder)
 
 
 def load_atlas(folder: Path) -> Atlas:
-    """Read an atlas; its pixels stay on disk until they are looked at."""
+    """Read an atlas."""
     rows = json.loads((folder / TABLE).read_text(encoding="utf-8"))
-    return Atlas(tuple(Mark(*row) for row in rows), np.load(folder / PIXELS, mmap_mode="r"))
+    return Atlas.of([Mark(*row) for row in rows], np.load(folder / PIXELS, mmap_mode="r"))
 
 
-def join(atlases: Iterable[Atlas]) -> Atlas:
-    """Read several atlases into one, in memory."""
-    parts = list(atlases)
-    marks = tuple(mark for part in parts for mark in part.marks)
-    return Atlas(marks, np.concatenate([part.pixels for part in parts]))
+def join(atlases: Sequence[Atlas]) -> Atlas:
+    """Put atlases side by side."""
+    shelves, places = [], []
+    for atlas in atlases:
+        places.append(atlas.places + np.array([len(shelves), 0]))
+        shelves += atlas.shelves
+    marks = tuple(mark for atlas in atlases for mark in atlas.marks)
+    return Atlas(marks, tuple(shelves), np.concatenate(places))

@@ -140,11 +140,11 @@ def _fields(
         keep.fill(turned([(-2, 0), (2, 0), (2, 2), (-2, 2)], turn), (255,) * 3)
     else:
         count = draw.randint(2, 7)
-        for i in range(count):
-            x = -1 + (2 * i + 0.5) / count
-            keep.fill(
-                turned([(x, -2), (x + 1 / count, -2), (x + 1 / count, 2), (x, 2)], turn), (255,) * 3
-            )
+        for number in range(count):
+            left = -1 + (2 * number + 0.5) / count
+            right = left + 1 / count
+            stripe = [(left, -2.0), (right, -2.0), (right, 2.0), (left, 2.0)]
+            keep.fill(turned(stripe, turn), (255,) * 3)
     alpha = ImageChops.multiply(part.image.getchannel("A"), keep.image.getchannel("A"))
     part.image.putalpha(alpha)
     sheet.image.alpha_composite(part.image)

@@ -81,7 +81,7 @@ def across_sources(atlas: Atlas, photos: torch.Tensor, side: int) -> HeldOut:
 
 def png(atlas: Atlas, row: int) -> bytes:
     """Encode a mark in its own proportions, transparent around."""
-    pixels = np.ascontiguousarray(atlas.pixels[row].transpose(1, 2, 0))
+    pixels = np.ascontiguousarray(atlas.pixels(row).transpose(1, 2, 0))
     image = Image.fromarray(pixels, "RGBa")
     side, aspect = image.width, atlas.marks[row].aspect
     size = (side, round(side / aspect)) if aspect > 1 else (round(side * aspect), side)

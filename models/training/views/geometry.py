@@ -47,7 +47,7 @@ def place(chance: Chance, aspect: torch.Tensor, looks: Looks, side: int) -> torc
     points = torch.cat([grid, torch.ones(1, side, side, 1)], dim=-1).view(1, -1, 3)
     mapped = points @ torch.linalg.inv(forward).transpose(1, 2)
     depth = mapped[..., 2:]
-    places = mapped[..., :2] / torch.where(depth.abs() < 1e-2, 1e-2, depth)
+    places: torch.Tensor = mapped[..., :2] / torch.where(depth.abs() < 1e-2, 1e-2, depth)
     places = places.view(-1, side, side, 2).clamp(-8, 8)
     bends = chance.normal(looks.bend, 2)[:, None, None]
     return places + bends * (1 - places.flip(-1).square()).clamp(-1, 1)

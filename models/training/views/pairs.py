@@ -70,20 +70,21 @@ class MarkPairs:
         """Draw a clean picture of each mark, and a photo of it or of its kin."""
         others = np.array([rng.choice(self.kin[i]) if i in self.kin else i for i in rows.tolist()])
         chance = Chance(int(rng.integers(1 << 62)), len(rows))
-        a, a_aspects = self.atlas.look(rows), self.aspects[rows]
-        b, b_aspects = self.atlas.look(others), self.aspects[others]
+        a, a_aspects = self.atlas.look(rows.tolist()), self.aspects[rows]
+        b, b_aspects = self.atlas.look(others.tolist()), self.aspects[others]
         wide = a_aspects < LOCKUP_ASPECT_MAX
         with_a = chance.happens(0.3) & wide
         with_b = (chance.happens(0.25) & with_a) | (chance.happens(0.05) & wide)
         with_b &= torch.from_numpy(rows == others)
         named = (with_a | with_b).nonzero()[:, 0]
-        names = rng.choice(self.names, len(named))
-        words, word_aspects = self.atlas.look(names), self.aspects[names]
-        few = Chance(int(rng.integers(1 << 62)), len(named))
-        both, aspects = lockup(few, a[named], a_aspects[named], words, word_aspects)
-        for marks, shapes, chosen in ((a, a_aspects, with_a), (b, b_aspects, with_b)):
-            marks[named[chosen[named]]] = both[chosen[named]]
-            shapes[named[chosen[named]]] = aspects[chosen[named]]
+        if len(named):
+            names = rng.choice(self.names, len(named))
+            words, word_aspects = self.atlas.look(names.tolist()), self.aspects[names]
+            few = Chance(int(rng.integers(1 << 62)), len(named))
+            both, aspects = lockup(few, a[named], a_aspects[named], words, word_aspects)
+            for marks, shapes, chosen in ((a, a_aspects, with_a), (b, b_aspects, with_b)):
+                marks[named[chosen[named]]] = both[chosen[named]]
+                shapes[named[chosen[named]]] = aspects[chosen[named]]
         second = photo(chance, b, b_aspects, self.photos, self.side)
         first = clean(chance, a, a_aspects, self.side)
         heavy = chance.happens(0.12).nonzero()[:, 0]
@@ -102,7 +103,7 @@ def _kin(atlas: Atlas) -> dict[int, list[int]]:
     for rows in brands.values():
         if len(rows) < 2:
             continue
-        shapes = np.stack([_shape(atlas.pixels[i]) for i in rows])
+        shapes = np.stack([_shape(atlas.pixels(i)) for i in rows])
         alike = shapes @ shapes.T > 0.5
         for i, row in enumerate(alike):
             near = [
@@ -120,6 +121,6 @@ def _shape(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     cells = pixels.reshape(4, 16, pixels.shape[1] // 16, 16, -1).mean((2, 4))
     small = cells.astype(np.float32)
     slopes = np.abs(np.diff(small, axis=1))[:, :, :-1] + np.abs(np.diff(small, axis=2))[:, :-1]
-    row = slopes.max(0).ravel()
+    row: NDArray[np.float32] = slopes.max(0).ravel()
     row -= row.mean()
     return row / max(float(np.linalg.norm(row)), 1e-6)
