@@ -20,8 +20,8 @@ from models.training.towers import Tower, fitted_to
 from models.training.views.pairs import MarkPairs, held_out
 
 SIDES = (48, 64)  # pixels of a picture, in each stage: the first is learnt on faster
-STEPS = (1500, 400)
-RATES = (1.5e-3, 6e-4)
+STEPS = (400, 350)
+RATES = (1.5e-3, 1.2e-3)
 # Sources, and their part of a batch: what is drawn here is many, what was designed is real.
 SHARES = {
     "emblem": 0.42, "word": 0.12, "sign": 0.08,
@@ -80,7 +80,7 @@ def build(data: Path, work: Path) -> Recipe:
                 preprocessing=preprocessing(side),
                 tower=Tower(side),
                 pairs=MarkPairs(learnt, grounds, side, SHARES, SEED),
-                schedule=Schedule(steps=steps, rate=rate),
+                schedule=Schedule(steps=steps, rate=rate, check_steps=100),
             )
             for side, steps, rate in zip(SIDES, STEPS, RATES, strict=True)
         ],
@@ -99,7 +99,7 @@ def preprocessing(side: int) -> dict[str, object]:
         "fit": "stretch",
         "ground": [255, 255, 255],
         "contrast": [0, 0, 0],
-        "trim": True,
+        "emblem": True,
     }
 
 
