@@ -65,7 +65,7 @@ def _seen(pixels: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
 
 def _above(seen: NDArray[np.bool_]) -> Box:
     """Leave out names above or below: the highest part, where it is high and the others are not."""
-    rows = _parts(seen.any(1), GAP_MIN)
+    rows = _parts(np.flatnonzero(seen.any(1)), GAP_MIN)
     parts = sorted(rows, key=lambda part: part[0] - part[1])
     whole, highest = rows[-1][1] - rows[0][0], parts[0][1] - parts[0][0]
     others = [end - start for start, end in parts[1:]]
@@ -77,7 +77,7 @@ def _above(seen: NDArray[np.bool_]) -> Box:
 def _beside(seen: NDArray[np.bool_], box: Box) -> Box:
     """Leave out a name to the right: lower than the mark, and farther off than its letters are."""
     left, top, right, bottom = box
-    columns = _parts(seen[top:bottom, left:right].any(0), 0.0)
+    columns = _parts(np.flatnonzero(seen[top:bottom, left:right].any(0)), 0.0)
     if len(columns) == 1:
         return box
     gaps = [after[0] - before[1] for before, after in pairwise(columns)]
@@ -90,9 +90,8 @@ def _beside(seen: NDArray[np.bool_], box: Box) -> Box:
     return mark if apart and lower and long else box
 
 
-def _parts(seen: NDArray[np.bool_], gap: float) -> list[tuple[int, int]]:
-    """List the runs of what is seen along an axis, parted by gaps of more than a share of it."""
-    inside = np.flatnonzero(seen)
+def _parts(inside: NDArray[np.intp], gap: float) -> list[tuple[int, int]]:
+    """List the runs of places where something is seen, parted by gaps of more than a share."""
     start, end = int(inside[0]), int(inside[-1]) + 1
     breaks = np.flatnonzero(np.diff(inside) > max(1.0, gap * (end - start)))
     starts = [start, *(int(inside[i + 1]) for i in breaks)]

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from models.training import trials
 from models.training.evaluation import recall, scores_of, verification
-from models.training.marks import drawn, trials
+from models.training.marks import drawn
 from models.training.marks.atlas import PIXELS, Atlas, join, load_atlas, save_atlas
 from models.training.marks.collections import svg_marks
 from models.training.marks.lettering import Type
