@@ -21,6 +21,8 @@ class Histograms(nn.Module):
     channels are summed by their double angles, which needs no arc tangent in the graph.
     """
 
+    turns: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         angles = 2 * torch.pi * torch.arange(BINS) / BINS
@@ -58,6 +60,9 @@ class Directions(nn.Module):
         mean: (d,), what is taken off first.
         axes: (d, k), what is looked along.
     """
+
+    mean: torch.Tensor
+    axes: torch.Tensor
 
     def __init__(self, mean: torch.Tensor, axes: torch.Tensor) -> None:
         super().__init__()
