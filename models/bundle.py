@@ -35,6 +35,11 @@ class ProbeItem(Frozen):
     tokens: list[int] | None = None
     role: Literal["query", "document"] | None = None
 
+    @classmethod
+    def of_bytes(cls, content: bytes) -> "ProbeItem":
+        """Make the item of an encoded file."""
+        return cls(base64=base64.b64encode(content).decode())
+
     def content(self) -> Content:
         """Return the one field that is set."""
         if self.text is not None:

@@ -22,18 +22,24 @@ FP16_VALUES_MIN = 1024  # a smaller tensor saves nothing, and scalars carry mask
 
 
 def export_onnx(
-    graph: torch.nn.Module, inputs: Sequence[str], example: tuple[torch.Tensor, ...], path: Path
+    graph: torch.nn.Module,
+    inputs: Sequence[str],
+    example: tuple[torch.Tensor, ...],
+    path: Path,
+    *,
+    free: Sequence[str] = ("batch", "sequence"),
 ) -> None:
-    """Trace a graph into a file of standard operators, with free batch and sequence axes.
+    """Trace a graph into a file of standard operators, with its first axes free.
 
     The tracing exporter is chosen by result (MiniLM, 2 cores): as fast once ONNX Runtime has fused
     it (157 texts/s to 152), in 3 seconds instead of 14. What tracing may freeze, parity would show.
 
     Args:
         graph: takes the inputs in order, gives unit rows (n, dim).
-        example: int64 tensors (n, t), n and t above one.
+        example: a tensor per input, its free axes longer than one.
+        free: names of the axes of an input that are free, from the first on.
     """
-    axes = {name: {0: "batch", 1: "sequence"} for name in inputs}
+    axes = {name: dict(enumerate(free)) for name in inputs}
     with torch.no_grad(), _known_warnings():
         dim = graph(*example).shape[1]
         torch.onnx.export(

@@ -1,0 +1,105 @@
+"""`python -m models.training RECIPE`: train an encoder, and publish it as a bundle."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import replace as replace_in
+from functools import partial
+from pathlib import Path
+
+import click
+import torch
+
+from models.errors import BundleError
+from models.training.loop import train
+from models.training.publishing import FloorMissed, publish, tower_embed
+from models.training.recipe import Recipe, Stage, open_recipe, recipe_names
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(epilog=f"Recipes: {', '.join(recipe_names())}.")
+@click.argument("recipe", type=click.Choice(recipe_names()))
+@click.option(
+    "--data", type=FOLDER, required=True, help="Folder of what it learns and is tried on."
+)
+@click.option("--out", type=FOLDER, required=True, help="The bundle's folder to be.")
+@click.option(
+    "--work",
+    type=FOLDER,
+    default=Path(".cache/training"),
+    show_default=True,
+    help="Folder for what is drawn once, the checkpoint and the log.",
+)
+@click.option(
+    "--steps", type=click.IntRange(min=1), help="Batches of each stage; the recipe says how many."
+)
+@click.option("--pairs", type=click.IntRange(min=2), help="In a batch; the recipe says how many.")
+@click.option("--minutes", type=click.FloatRange(min=0), help="Stop each stage after so long.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoints; --steps may differ.")
+@click.option("--threads", type=click.IntRange(min=1), help="Of the tower; a core is left to draw.")
+@click.option("--version", default="1", show_default=True, help="Version of the bundle.")
+@click.option("--replace", is_flag=True, help="Replace a bundle that is there.")
+def main(
+    recipe: str,
+    data: Path,
+    out: Path,
+    work: Path,
+    steps: int | None,
+    pairs: int | None,
+    minutes: float | None,
+    resume: bool,
+    threads: int | None,
+    version: str,
+    replace: bool,
+) -> None:
+    """Train RECIPE, and publish the bundle that it makes.
+
+    The log of a stage is WORK/RECIPE/STAGE/log.jsonl, a JSON object a line: the loss, pairs a
+    second, and every few hundred steps the figures of the encoder as it would ship. What was
+    stopped goes on with --resume; with --resume --minutes 0 the last checkpoint is published as it
+    is.
+    """
+    torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
+    made = open_recipe(recipe).build(data, work)
+    weights = None
+    for number, stage in enumerate(made.stages):
+        schedule = replace_in(
+            stage.schedule, steps=steps or stage.schedule.steps, size=pairs or stage.schedule.size
+        )
+        if weights is not None:
+            stage.tower.load_state_dict(made.hand_on(weights, stage.tower))
+        figures = partial(_figures, made, stage)
+        mean = train(
+            stage.tower,
+            stage.pairs,
+            made.objective,
+            schedule,
+            work / recipe / str(number),
+            evaluate=figures,
+            minutes=math.inf if minutes is None else minutes,
+            resume=resume,
+        )
+        weights = mean.state_dict()
+    command = f"python -m models.training {recipe} --data DATA --out OUT --resume --minutes 0"
+    try:
+        bundle = publish(
+            made.complete(mean),
+            made,
+            out,
+            version=version,
+            command=command,
+            replace=replace,
+            on_progress=click.echo,
+        )
+    except (BundleError, FloorMissed, FileExistsError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"published {bundle.space} in {out}")
+
+
+def _figures(recipe: Recipe, stage: Stage, tower: torch.nn.Module) -> Mapping[str, float]:
+    return recipe.trials(tower_embed(tower, recipe.modality, stage.preprocessing))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""The training loop: seeded, resumable, with averaged weights, and a log that can be read."""
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from models.training.objective import Objective
+from models.training.recipe import Pair, Pairs
+from models.training.schedule import Schedule
+
+CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+
+
+Evaluate = Callable[[nn.Module], Mapping[str, float]]
+
+
+def train(
+    tower: nn.Module,
+    pairs: Pairs,
+    objective: Objective,
+    schedule: Schedule,
+    folder: Path,
+    *,
+    evaluate: Evaluate,
+    minutes: float = math.inf,
+    stop: float = math.inf,
+    resume: bool = False,
+) -> nn.Module:
+    """Train a tower, and return it with its averaged weights.
+
+    Args:
+        folder: gets the checkpoint and the log; with `resume`, training goes on from what is
+            there, if anything is.
+        evaluate: figures of the averaged tower, for the log.
+        minutes: when to stop even if steps are left.
+        stop: the step to stop at, if it comes first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    mean = copy.deepcopy(tower).eval().requires_grad_(False)
+    optimiser = torch.optim.AdamW(_groups(tower, schedule.decay), lr=schedule.rate)
+    there = resume and (folder / CHECKPOINT).exists()
+    start = _restore(folder / CHECKPOINT, tower, mean, optimiser) if there else 0
+    ends = time.monotonic() + 60 * minutes
+    if start >= schedule.steps or minutes <= 0:
+        return mean
+    pace = _Pace()
+    batches = _batches(pairs, start, schedule.size)
+    for step in range(start, schedule.steps):
+        pair = next(batches)
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.rate_at(step)
+        pace.tell(_learn(tower, pair, objective, optimiser), len(pair.labels))
+        _average(mean, tower, min(schedule.averaged, (step + 1) / (step + 10)))
+        if (step + 1) % schedule.report_steps == 0:
+            _log(folder, {"step": step + 1, **pace.told()})
+        last = time.monotonic() > ends or step + 1 >= min(stop, schedule.steps)
+        if last or (step + 1) % schedule.check_steps == 0:
+            _save(folder / CHECKPOINT, step + 1, tower, mean, optimiser)
+            _log(folder, {"step": step + 1, **evaluate(mean)})
+        if last:
+            break
+    return mean
+
+
+class _Pace:
+    """The mean loss and the speed since they were last told."""
+
+    def __init__(self) -> None:
+        self.began, self.pairs, self.losses = time.monotonic(), 0, list[float]()
+
+    def tell(self, loss: float, pairs: int) -> None:
+        self.losses.append(loss)
+        self.pairs += pairs
+
+    def told(self) -> dict[str, float]:
+        spent = time.monotonic() - self.began
+        told = {"loss": sum(self.losses) / len(self.losses), "pairs_per_second": self.pairs / spent}
+        self.__init__()  # type: ignore[misc]
+        return told
+
+
+def _learn(
+    tower: nn.Module, pair: Pair, objective: Objective, optimiser: torch.optim.Optimizer
+) -> float:
+    tower.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        rows = tower(torch.cat([pair.first, pair.second]))
+    first, second = rows.float().chunk(2)
+    loss = objective(first, second, pair.labels)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
+    optimiser.step()
+    return loss.item()
+
+
+@torch.no_grad()
+def _average(mean: nn.Module, tower: nn.Module, momentum: float) -> None:
+    for old, new in zip(mean.state_dict().values(), tower.state_dict().values(), strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, 1 - momentum)
+        else:
+            old.copy_(new)
+
+
+def _groups(tower: nn.Module, decay: float) -> list[dict[str, object]]:
+    """Part the weights that decay from gains and offsets, which do not."""
+    flat = [p for p in tower.parameters() if p.ndim <= 1]
+    deep = [p for p in tower.parameters() if p.ndim > 1]
+    return [{"params": deep, "weight_decay": decay}, {"params": flat, "weight_decay": 0.0}]
+
+
+class _Stream(IterableDataset[Pair]):
+    """The batches from a step on, drawn in a process of its own."""
+
+    def __init__(self, pairs: Pairs, start: int, size: int) -> None:
+        self.pairs, self.start, self.size = pairs, start, size
+
+    def __iter__(self) -> Iterator[Pair]:
+        torch.set_num_threads(1)
+        step = self.start
+        while True:
+            yield self.pairs.draw(step, self.size)
+            step += 1
+
+
+def _batches(pairs: Pairs, start: int, size: int) -> Iterator[Pair]:
+    stream = _Stream(pairs, start, size)
+    return iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4))
+
+
+def _save(
+    path: Path, step: int, tower: nn.Module, mean: nn.Module, optimiser: torch.optim.Optimizer
+) -> None:
+    state = {
+        "step": step,
+        "tower": tower.state_dict(),
+        "mean": mean.state_dict(),
+        "optimiser": optimiser.state_dict(),
+    }
+    aside = path.with_suffix(".part")
+    torch.save(state, aside)
+    aside.replace(path)
+
+
+def _restore(
+    path: Path, tower: nn.Module, mean: nn.Module, optimiser: torch.optim.Optimizer
+) -> int:
+    state = torch.load(path, weights_only=True)
+    tower.load_state_dict(state["tower"])
+    mean.load_state_dict(state["mean"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])
+
+
+def _log(folder: Path, line: Mapping[str, float]) -> None:
+    text = json.dumps({name: round(value, 5) for name, value in line.items()})
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(text + "\n")

@@ -1,0 +1,155 @@
+"""A trained tower to a bundle: export, compare, measure, publish; or refuse."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.bundle import (
+    CARD_NAME,
+    MODEL_NAME,
+    PROBE_NAME,
+    Bundle,
+    ProbeItem,
+    render_probe,
+    write_bundle,
+)
+from models.manifest import Manifest, Metric
+from models.modality import Item, open_modality
+from models.onnx_encoder import OnnxEncoder
+from models.training.card import render_card
+from models.training.export import export_onnx, store_fp16
+from models.training.recipe import Embed, Recipe
+
+PROBE_FLOOR = 0.999
+ROWS_AT_ONCE = 256
+
+
+class FloorMissed(Exception):
+    """A figure of the trained encoder is below what its recipe asks."""
+
+
+def tower_embed(tower: torch.nn.Module, kind: str, preprocessing: Mapping[str, object]) -> Embed:
+    """Embed with a tower, through the preprocessing of serving; each item is decoded once."""
+    modality = open_modality(kind, preprocessing, Path())
+    kept: dict[bytes, Mapping[str, NDArray[np.generic]]] = {}
+
+    def embed(items: Sequence[bytes]) -> NDArray[np.float32]:
+        for item in items:
+            if item not in kept:
+                kept[item] = modality.decode(Item(kind, item)).arrays
+        rows = []
+        for start in range(0, len(items), ROWS_AT_ONCE):
+            part = [kept[item] for item in items[start : start + ROWS_AT_ONCE]]
+            feeds = [torch.from_numpy(np.stack([a[n] for a in part])) for n in modality.inputs]
+            with torch.no_grad():
+                rows.append(tower(*feeds).numpy())
+        return np.concatenate(rows)
+
+    return embed
+
+
+def bundle_embed(encoder: OnnxEncoder) -> Embed:
+    """Embed with an opened bundle, as the service does."""
+
+    def embed(items: Sequence[bytes]) -> NDArray[np.float32]:
+        features = [encoder.decode(Item(encoder.modality, item)) for item in items]
+        parts = [
+            encoder.forward(features[start : start + ROWS_AT_ONCE])
+            for start in range(0, len(features), ROWS_AT_ONCE)
+        ]
+        return np.concatenate(parts)
+
+    return embed
+
+
+def publish(
+    tower: torch.nn.Module,
+    recipe: Recipe,
+    destination: Path,
+    *,
+    version: str,
+    command: str,
+    replace: bool = False,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> Bundle:
+    """Make a bundle of a trained tower, measured as it will be served.
+
+    Args:
+        version: of the bundle; another training is another version.
+        command: what prints the figures again.
+
+    Raises:
+        FloorMissed: a figure is below its floor.
+        ProbeMismatch: the bundle does not compute what the tower does.
+        FileExistsError: the destination is there, and `replace` is not set.
+    """
+    tower.eval()
+    preprocessing = recipe.stages[-1].preprocessing
+    modality = open_modality(recipe.modality, preprocessing, Path())
+    rows = tower_embed(tower, recipe.modality, preprocessing)(recipe.probe)
+    features = [modality.decode(Item(recipe.modality, item)).arrays for item in recipe.probe[:2]]
+    example = tuple(torch.from_numpy(np.stack([f[n] for f in features])) for n in modality.inputs)
+    manifest = Manifest(
+        name=recipe.name,
+        version=version,
+        description=recipe.description,
+        modality=recipe.modality,
+        preprocessing=dict(preprocessing),
+        dim=rows.shape[1],
+        precision="fp16-stored",
+        licence=recipe.licence,
+        source=f"trained by models/training/recipes/{recipe.name}.py",
+        training_data=recipe.training_data,
+        probe_floor=PROBE_FLOOR,
+        files={},
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        model = Path(scratch) / MODEL_NAME
+        on_progress("exporting the graph")
+        export_onnx(tower, modality.inputs, example, model, free=("batch",))
+        store_fp16(model)
+        files: dict[str, bytes | Path] = {
+            MODEL_NAME: model,
+            PROBE_NAME: render_probe([ProbeItem.of_bytes(item) for item in recipe.probe], rows),
+            CARD_NAME: b"draft\n",
+        }
+        draft = write_bundle(Path(scratch) / "draft", manifest, files)
+        on_progress("measuring the bundle")
+        figures = recipe.trials(bundle_embed(OnnxEncoder.open(draft.folder, provider="cpu")))
+        check_floors(figures, recipe.floors)
+        manifest = manifest.model_copy(update={"metrics": _metrics(figures, command)})
+        files[CARD_NAME] = render_card(manifest, model.stat().st_size).encode()
+        return write_bundle(destination, manifest, files, replace=replace)
+
+
+def check_floors(figures: Mapping[str, float], floors: Mapping[str, float]) -> None:
+    """Refuse an encoder that misses what its recipe asks.
+
+    Raises:
+        FloorMissed: naming every figure that falls short.
+    """
+    short = [
+        f"{name} is {figures[name]:.3f} and must be {floor:.3f}"
+        for name, floor in floors.items()
+        if not figures[name] >= floor
+    ]
+    if short:
+        raise FloorMissed("; ".join(short) + ": train longer, or lower the recipe's floors")
+
+
+def _metrics(figures: Mapping[str, float], command: str) -> list[Metric]:
+    """Word figures named SET_MEASURE as the manifest's metrics."""
+    return [
+        Metric(
+            name=name.rpartition("_")[2],
+            dataset=name.rpartition("_")[0],
+            split="held out",
+            value=round(value, 4),
+            command=command,
+        )
+        for name, value in figures.items()
+    ]

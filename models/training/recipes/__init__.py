@@ -1,0 +1,1 @@
+"""Recipes: one file is one encoder that is trained here."""

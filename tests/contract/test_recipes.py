@@ -1,0 +1,29 @@
+"""What every recipe keeps, over every file of `models/training/recipes/`."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+import models.training.recipes
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+
+from models.training.recipe import open_recipe, recipe_names
+
+NAMES = recipe_names()
+
+
+def test_every_file_is_found() -> None:
+    folder = Path(models.training.recipes.__path__[0])
+    assert sorted(path.stem for path in folder.glob("[!_]*.py")) == NAMES != []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_built_of_data_and_a_folder_to_work_in(name: str) -> None:
+    assert list(inspect.signature(open_recipe(name).build).parameters) == ["data", "work"]
+
+
+def test_an_unknown_recipe_is_named() -> None:
+    with pytest.raises(ValueError, match="'cats' is not one of"):
+        open_recipe("cats")
