@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
-from models.training.marks.atlas import SIDE as DRAWN
 from models.training.marks.atlas import Atlas
 from models.training.regions.backdrops import Photos, backdrops
 from models.training.regions.making import made
@@ -18,6 +17,7 @@ MARKS_MAX, CLUTTER_MAX = 5, 5  # of one scene
 PLATED = 0.3  # of the marks stand on a sign or a shield
 TWICE = 2  # times that a thing is laid into scenes of a batch, since making it is dear
 BOXED = 0.35  # of the pictures are not square
+DETAIL_MIN, DETAIL_MAX = 16, 96  # pixels of the pictures that things are laid from
 LEVELS = 255
 GREY = 128  # what a picture is letterboxed with
 
@@ -97,11 +97,11 @@ class Scenes:
         sources = rng.choice(len(self.sources), size=count, p=self.shares)
         marks = [int(rng.choice(self.sources[source])) for source in sources]
         things = rng.integers(len(self.clutter.marks), size=count).tolist()
-        pictures = torch.cat([self.marks.look(marks), self.clutter.look(things)])
-        if self.side < DRAWN * 2:
-            pictures = interpolate(pictures, (self.side // 2, self.side // 2), mode="area")
+        detail = min(self.side // 2, DETAIL_MAX)
+        looks = self.marks.look(marks), self.clutter.look(things)
+        pictures = torch.cat([_resized(look, detail) for look in looks])
         levels = [made(Chance(int(rng.integers(1 << 62)), len(pictures)), pictures)]
-        while levels[-1].shape[-1] > DRAWN // 8:
+        while levels[-1].shape[-1] > DETAIL_MIN:
             levels.append(avg_pool2d(levels[-1], 2))
         aspects = [self.marks.marks[i].aspect for i in marks] + [
             self.clutter.marks[i].aspect for i in things
@@ -122,6 +122,12 @@ class Hand:
     levels: list[torch.Tensor]
     aspects: list[float]
     marks: int
+
+
+def _resized(pictures: torch.Tensor, side: int) -> torch.Tensor:
+    if pictures.shape[-1] == side:
+        return pictures
+    return interpolate(pictures, (side, side), mode="bilinear", antialias=True)
 
 
 def _frame(rng: np.random.Generator, side: int) -> tuple[int, int, int, int]:
