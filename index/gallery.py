@@ -211,7 +211,9 @@ class Gallery:
         """
         condition: store.Condition = ("id = ?", (id,)) if is_name(id) else ("0", ())
         with self._reader.reading() as (_, connection):
-            found = store.read(connection, self.number, condition, with_vector=with_vector, limit=1)
+            found, _ = store.read(
+                connection, self.number, condition, with_vector=with_vector, limit=1
+            )
         if not found:
             raise ExemplarUnknown(f"gallery {self.name!r} has no exemplar {id!r}")
         return found[0]
@@ -224,7 +226,7 @@ class Gallery:
         filter: Mapping[str, Any] | None = None,  # noqa: A002 - api.md's word
         with_vector: bool = False,
     ) -> tuple[list[StoredExemplar], str | None]:
-        """Return up to `limit` exemplars in order of enrolment, and the next cursor if any.
+        """Return up to `limit` exemplars, fewer large ones, by enrolment; the next cursor if any.
 
         What stood throughout a listing appears in it once, whatever is written meanwhile.
 
@@ -237,11 +239,9 @@ class Gallery:
         )
         condition = (f"row > ? AND {where}", (_row_after(after), *bindings))
         with self._reader.reading() as (_, connection):
-            found = store.read(
-                connection, self.number, condition, with_vector=with_vector, limit=limit + 1
+            found, more = store.read(
+                connection, self.number, condition, with_vector=with_vector, limit=limit
             )
-        more = len(found) > limit
-        found = found[:limit]
         return found, str(found[-1].row) if more and found else None
 
     def search(

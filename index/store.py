@@ -18,6 +18,7 @@ from index.vectors import Rows
 Condition = tuple[str, tuple[Binding, ...]]
 EVERYTHING: Condition = ("1", ())
 
+READ_BYTES_MAX = 16 << 20  # of the items on a page
 _LOAD_ROWS = 8192  # read at once at start: 12 MB of vectors at 384 dimensions
 
 
@@ -227,17 +228,27 @@ def payloads(connection: Connection, rows: Iterable[int]) -> dict[int, dict[str,
 
 def read(
     connection: Connection, gallery: int, condition: Condition, *, with_vector: bool, limit: int
-) -> list[StoredExemplar]:
-    """Return the first exemplars, in row order, for which the condition holds."""
+) -> tuple[list[StoredExemplar], bool]:
+    """Return the first exemplars, in row order, for which the condition holds; and if more do.
+
+    Pictures are large: where the items pass `READ_BYTES_MAX`, fewer than `limit` are returned.
+    """
     where, bindings = condition
     vector = "vector" if with_vector else "NULL"
     found = connection.execute(
         f"SELECT row, id, label, json(payload), item, digest, seq, {vector}"  # noqa: S608 - bound
         " FROM exemplars JOIN contents USING (row)"
         f" WHERE gallery = ? AND {where} ORDER BY row LIMIT ?",
-        (gallery, *bindings, limit),
+        (gallery, *bindings, limit + 1),
     )
-    return [_stored(values) for values in found]
+    stored: list[StoredExemplar] = []
+    size = 0
+    for values in found:
+        size += len(values[4] or "")
+        if len(stored) == limit or (stored and size > READ_BYTES_MAX):
+            return stored, True
+        stored.append(_stored(values))
+    return stored, False
 
 
 def _stored(values: tuple[Any, ...]) -> StoredExemplar:

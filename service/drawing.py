@@ -4,9 +4,10 @@ import resource
 import signal
 import sys
 
-from service.svg import LENGTH, REPLY, SECONDS_MAX, SIDE
+from service.svg import LENGTH, REPLY, SIDE
 
 MEMORY_BYTES_MAX = 1 << 30
+CPU_SECONDS_MAX = 10.0  # of one SVG
 
 
 def main() -> None:
@@ -14,8 +15,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     source, out = sys.stdin.buffer, sys.stdout.buffer
     while len(head := source.read(LENGTH.size)) == LENGTH.size:
-        signal.alarm(2 * int(SECONDS_MAX))  # ends it, where nobody is left to do so
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS_MAX)  # the end of this process
         is_picture, body = drawn(source.read(*LENGTH.unpack(head)).decode())
+        signal.setitimer(signal.ITIMER_PROF, 0)
         out.write(REPLY.pack(is_picture, len(body)) + body)
         out.flush()
 

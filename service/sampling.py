@@ -26,6 +26,11 @@ def found_samples() -> list[ModuleType]:
     return [importlib.import_module(f"{samples.__name__}.{name}") for name in names]
 
 
+def left_out(settings: Settings) -> list[ModuleType]:
+    """Find the samples whose encoder is not among the bundles."""
+    return [s for s in found_samples() if not _manifest(s, settings).is_file()]
+
+
 def missing(settings: Settings) -> list[ModuleType]:
     """Find the samples that this folder has not, or has for another encoder or version.
 

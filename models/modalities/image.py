@@ -55,6 +55,8 @@ class ImageConfig(BaseModel):
             on white. None: never.
         margin: share of the square's side that is left free on each side.
         trim: whether the transparent border of a picture is cut off first.
+        emblem: whether a plain border is, too, and of a mark with a name below or beside it only
+            the mark is kept.
         item_bytes_max: the largest encoded picture; a larger one is refused unread.
         pixels_max: the largest picture by its header; a larger one is refused undecoded.
     """
@@ -67,6 +69,7 @@ class ImageConfig(BaseModel):
     contrast: Rgb | None = None
     margin: float = Field(default=0.0, ge=0, le=0.4)
     trim: bool = False
+    emblem: bool = False
     item_bytes_max: int = Field(default=16 << 20, gt=0)
     pixels_max: int = Field(default=25_000_000, gt=0, le=1_000_000_000)
 
@@ -79,6 +82,7 @@ class ImageConfig(BaseModel):
             contrast=None if self.contrast is None else _colour(self.contrast),
             margin=self.margin,
             trim=self.trim,
+            emblem=self.emblem,
         )
 
 

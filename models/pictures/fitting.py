@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.pictures.emblem import Box, emblem_box
+
 Colour = tuple[int, int, int]
 How = Literal["pad", "stretch"]
 
@@ -40,6 +42,8 @@ class Square:
             white mark on white); None never does.
         margin: share of the side left free on each side.
         trim: whether the transparent border of a picture is cut off first.
+        emblem: whether a plain border is, too, and of a mark with a name below or beside it only
+            the mark is kept; see `emblem_box`.
     """
 
     size: int
@@ -48,6 +52,7 @@ class Square:
     contrast: Colour | None = None
     margin: float = 0.0
     trim: bool = False
+    emblem: bool = False
 
     def inner(self, width: int, height: int) -> tuple[int, int]:
         """Tell the size that a picture of that size gets within the square.
@@ -72,11 +77,12 @@ def fitted(image: Image.Image, square: Square, *, orientation: int = 1) -> NDArr
     Returns:
         uint8 (3, size, size), red first; None where nothing of it is visible.
     """
-    if square.trim and image.mode == "RGBA":
-        box = visible_box(image)
-        if box is None:
-            return None
-        image = image.crop(box)
+    if square.emblem and orientation in TURNS:  # what is below is told upright
+        image, orientation = image.transpose(TURNS[orientation]), 1
+    box = _box(image, square)
+    if box is None:
+        return None
+    image = image.crop(box) if box != (0, 0, *image.size) else image
     inner = square.inner(*image.size)
     small = _resized(image, inner)
     if orientation in TURNS:
@@ -96,6 +102,15 @@ def fitted(image: Image.Image, square: Square, *, orientation: int = 1) -> NDArr
     return np.ascontiguousarray(canvas.transpose(2, 0, 1))
 
 
+def _box(image: Image.Image, square: Square) -> Box | None:
+    """Find what is kept of a picture; None where nothing is visible."""
+    if square.emblem:
+        return emblem_box(image)
+    if square.trim and image.mode == "RGBA":
+        return visible_box(image)
+    return 0, 0, *image.size
+
+
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Resize, colours weighted by their alpha, so that no hidden one bleeds into what is seen."""
     if image.mode != "RGBA":
@@ -104,7 +119,7 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return weighted.resize(size, FILTER, reducing_gap=REDUCING_GAP).convert("RGBA")
 
 
-def visible_box(image: Image.Image) -> tuple[int, int, int, int] | None:
+def visible_box(image: Image.Image) -> Box | None:
     """Find the smallest box around what is visible of an RGBA picture; None where nothing is."""
     alpha = image.getchannel("A").point([255 * (a >= VISIBLE_ALPHA) for a in range(256)])
     return alpha.getbbox()

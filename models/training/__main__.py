@@ -55,9 +55,10 @@ def main(
 ) -> None:
     """Train RECIPE, and publish the bundle that it makes.
 
-    The log of a stage is WORK/RECIPE/STAGE/log.jsonl, a JSON object a line: the loss, pairs a second, and every few
-    hundred steps the figures of the encoder as it would ship. What was stopped goes on with
-    --resume; with --resume --minutes 0 the last checkpoint is published as it is.
+    The log of a stage is WORK/RECIPE/STAGE/log.jsonl, a JSON object a line: the loss, pairs a
+    second, and every few hundred steps the figures of the encoder as it would ship. What was
+    stopped goes on with --resume; with --resume --minutes 0 the last checkpoint is published as it
+    is.
     """
     torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
     made = open_recipe(recipe).build(data, work)

@@ -37,7 +37,8 @@ def hog(picture: Picture) -> NDArray[np.float32]:
         [histograms[i : cells - 1 + i, j : cells - 1 + j] for i in (0, 1) for j in (0, 1)], 2
     ).reshape(-1, 4 * BINS)
     clipped = np.minimum(_unit(blocks), CLIP)
-    return _unit(_unit(clipped).reshape(1, -1))[0]
+    (row,) = _unit(_unit(clipped).reshape(1, -1))
+    return np.asarray(row, np.float32)
 
 
 def phash(picture: Picture) -> NDArray[np.float32]:
@@ -58,7 +59,7 @@ def phash(picture: Picture) -> NDArray[np.float32]:
     wave = np.cos(angle)
     lowest = (wave @ small @ wave.T).ravel()
     signs = np.where(lowest > np.median(lowest), 1, -1)
-    return (signs / np.sqrt(len(signs))).astype(np.float32)
+    return np.asarray(signs / np.sqrt(len(signs)), np.float32)
 
 
 def baseline(name: str, modality: Modality) -> Embed:
@@ -77,4 +78,5 @@ def baseline(name: str, modality: Modality) -> Embed:
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-6)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / (lengths + 1e-6), np.float32)

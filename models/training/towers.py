@@ -107,7 +107,7 @@ class Tower(nn.Module):
         return normalize(self.head(self.trunk(self.edges(pixels))).float(), dim=1)
 
 
-def fitted_to(weights: dict[str, torch.Tensor], tower: Tower) -> dict[str, torch.Tensor]:
+def fitted_to(weights: dict[str, torch.Tensor], tower: nn.Module) -> dict[str, torch.Tensor]:
     """Fit weights to a tower for pictures of another size, by resampling where the head looks.
 
     A tower learns fast on small pictures, and goes on from there on larger ones (Touvron et al.,
@@ -116,6 +116,7 @@ def fitted_to(weights: dict[str, torch.Tensor], tower: Tower) -> dict[str, torch
     head, wanted = weights["head.1.weight"], tower.state_dict()["head.1.weight"]
     if head.shape == wanted.shape:
         return weights
+    assert isinstance(tower, Tower)
     channels = tower.channels
     old, new = (round((w.shape[1] / channels) ** 0.5) for w in (head, wanted))
     maps = head.view(len(head), channels, old, old)

@@ -7,6 +7,7 @@ from pathlib import Path
 from subprocess import SubprocessError
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -111,13 +112,16 @@ async def create(client: Client, name: str, options: dict[str, Any]) -> None:
 @click.pass_context
 def samples(ctx: click.Context) -> None:
     """Build the sample galleries that the data folder has not (none where SEMBLANCE_SAMPLES=0)."""
-    from service.sampling import missing  # noqa: PLC0415 - for this command only
+    from service.sampling import left_out, missing  # noqa: PLC0415 - for this command only
 
     try:
         settings = read_settings()
     except SettingsInvalid as error:
         raise click.UsageError(str(error)) from error
     wanted = missing(settings) if settings.samples else []
+    for sample in left_out(settings) if settings.samples else []:
+        words = f"no bundle {sample.MODEL!r} in {settings.bundles_dir}"
+        click.echo(f"sample gallery {sample.NAME} is left out: {words}", err=True)
     if wanted:  # else nothing is opened: `make run` passes here at every start
         ctx.invoke(build_samples, wanted=wanted)
 
@@ -227,6 +231,26 @@ async def identify(
     score = "" if result["score"] is None else f"  score {result['score']:.3f}"
     named = f"  {result['label']}" if result["label"] is not None else ""
     click.echo(f"{result['verdict']}{named}{score}  threshold {result['threshold']:.3f}")
+
+
+@command.command("photo")
+@click.argument("name")
+@click.argument("exemplar")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--seed", default=0, show_default=True, help="Another scene for each.")
+@with_client
+async def photo(client: Client, name: str, exemplar: str, file: Path, seed: int) -> None:
+    """Draw the picture of an EXEMPLAR of a gallery into FILE as a photo might show it.
+
+    Seen from the side, in uneven light, blurred, noisy, as a jpeg: something to ask a gallery with.
+    """
+    from models.pictures.photo import photographed  # noqa: PLC0415 - for this command only
+
+    kept = await client.gallery("GET", name, f"/exemplars/{quote(exemplar, safe='')}")
+    picture = (kept["item"] or {}).get("image")
+    if picture is None:
+        raise click.ClickException(f"no picture is kept of {exemplar!r} in gallery {name!r}")
+    file.write_bytes(photographed(base64.b64decode(picture), seed=seed))
 
 
 @command.command("calibrate")

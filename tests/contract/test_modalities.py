@@ -14,12 +14,14 @@ from models.modality import (
     Features,
     Item,
     Modality,
+    cost_unit,
     item_schema,
     modality_names,
     modality_of_media_type,
     open_modality,
     read_item,
 )
+from service.reply_schemas import Usage
 from tests.picture_bundle import write_picture_bundle
 
 SHIPPED = {folder.name: folder for folder in list_bundles(Path("models/bundles").resolve())}
@@ -59,7 +61,13 @@ def test_a_configuration_that_means_nothing_to_it_is_refused(modality: str, tmp_
 def test_a_cost_is_above_zero_and_within_the_bound(bundle: Bundle) -> None:
     modality = opened(bundle)
     for features in samples(bundle, modality):
-        assert 0 < features.cost <= modality.cost_max
+        assert 0 < modality.cost_min <= features.cost <= modality.cost_max
+
+
+@pytest.mark.parametrize("modality", modality_names())
+def test_its_unit_of_cost_has_a_place_in_the_usage_that_is_told(modality: str) -> None:
+    unit = cost_unit(modality)
+    assert unit == "tokens" or unit in Usage.model_fields
 
 
 def test_a_batch_feeds_the_named_inputs_one_row_per_item_in_order(bundle: Bundle) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from models.pictures.jpeg import look
 from tests.picture_bundle import write_picture_bundle
 from tests.pictures import encoded, turned
 from tests.server import Server
@@ -82,6 +83,13 @@ def test_whose_mark_is_in_the_photo(server: Server, tmp_path: Path) -> None:
         assert base64.b64decode(thumbnail.partition(",")[2]).startswith(b"RIFF")
     told = gallery(server, "identify", "marks", "--file", path, "--threshold", 0.8)
     assert told.startswith("match  purple")
+
+    scene = tmp_path / "scene.jpg"
+    gallery(server, "photo", "marks", "red/mark.svg", scene, "--seed", 3)
+    first = scene.read_bytes()
+    assert look(first).width == 320
+    gallery(server, "photo", "marks", "red/mark.svg", scene, "--seed", 3)
+    assert scene.read_bytes() == first, "the same seed gives the same scene"
 
     body = {"model": "cells", "pairs": [[_item(path), _item(path)]], "threshold": 0.8}
     reply = httpx.post(f"{server.url}/v1/verify", json=body)

@@ -59,7 +59,8 @@ class Atlas:
     def pixels(self, row: int) -> NDArray[np.uint8]:
         """Return uint8 (4, SIDE, SIDE) of one mark."""
         shelf, place = self.places[row]
-        return self.shelves[shelf][place]
+        found: NDArray[np.uint8] = self.shelves[shelf][place]
+        return found
 
     def look(self, rows: Iterable[int]) -> torch.Tensor:
         """Return (m, 4, SIDE, SIDE) in [0, 1], of these rows."""
@@ -107,7 +108,8 @@ def load_atlas(folder: Path) -> Atlas:
 
 def join(atlases: Sequence[Atlas]) -> Atlas:
     """Put atlases side by side."""
-    shelves, places = [], []
+    shelves: list[NDArray[np.uint8]] = []
+    places = []
     for atlas in atlases:
         places.append(atlas.places + np.array([len(shelves), 0]))
         shelves += atlas.shelves

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from models.training import trials
 from models.training.evaluation import recall, scores_of, verification
-from models.training.marks import drawn, trials
+from models.training.marks import drawn
 from models.training.marks.atlas import PIXELS, Atlas, join, load_atlas, save_atlas
 from models.training.marks.collections import svg_marks
 from models.training.marks.lettering import Type
@@ -20,8 +21,8 @@ from models.training.towers import Tower, fitted_to
 from models.training.views.pairs import MarkPairs, held_out
 
 SIDES = (48, 64)  # pixels of a picture, in each stage: the first is learnt on faster
-STEPS = (1500, 400)
-RATES = (1.5e-3, 6e-4)
+STEPS = (400, 350)
+RATES = (1.5e-3, 1.2e-3)
 # Sources, and their part of a batch: what is drawn here is many, what was designed is real.
 SHARES = {
     "emblem": 0.42, "word": 0.12, "sign": 0.08,
@@ -80,7 +81,7 @@ def build(data: Path, work: Path) -> Recipe:
                 preprocessing=preprocessing(side),
                 tower=Tower(side),
                 pairs=MarkPairs(learnt, grounds, side, SHARES, SEED),
-                schedule=Schedule(steps=steps, rate=rate),
+                schedule=Schedule(steps=steps, rate=rate, check_steps=100),
             )
             for side, steps, rate in zip(SIDES, STEPS, RATES, strict=True)
         ],
@@ -99,7 +100,7 @@ def preprocessing(side: int) -> dict[str, object]:
         "fit": "stretch",
         "ground": [255, 255, 255],
         "contrast": [0, 0, 0],
-        "trim": True,
+        "emblem": True,
     }
 
 

@@ -73,8 +73,8 @@ class MarkPairs:
         a, a_aspects = self.atlas.look(rows.tolist()), self.aspects[rows]
         b, b_aspects = self.atlas.look(others.tolist()), self.aspects[others]
         wide = a_aspects < LOCKUP_ASPECT_MAX
-        with_a = chance.happens(0.3) & wide
-        with_b = (chance.happens(0.25) & with_a) | (chance.happens(0.05) & wide)
+        with_a = chance.happens(0.1) & wide
+        with_b = (chance.happens(0.4) & with_a) | (chance.happens(0.12) & wide)
         with_b &= torch.from_numpy(rows == others)
         named = (with_a | with_b).nonzero()[:, 0]
         if len(named):

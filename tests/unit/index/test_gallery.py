@@ -414,3 +414,15 @@ def test_after_close_writes_are_refused(galleries, gallery, people):
         gallery.read("e1")
     with pytest.raises(StoreUnavailable, match="closed"):
         galleries.check()
+
+
+def test_a_page_ends_where_its_items_are_many_bytes(gallery, people, monkeypatch):
+    monkeypatch.setattr("index.store.READ_BYTES_MAX", 250)
+    gallery.enrol([replace(one, item={"image": "x" * 100}) for one in people[:5]])
+    pages, after = [], None
+    while not pages or after is not None:
+        rows, after = gallery.page(after=after, limit=4)
+        pages.append([row.id for row in rows])
+    assert pages == [["e0", "e1"], ["e2", "e3"], ["e4"]]
+    monkeypatch.setattr("index.store.READ_BYTES_MAX", 10)
+    assert len(gallery.page(limit=4)[0]) == 1, "one at least, however large"

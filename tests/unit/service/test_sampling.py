@@ -1,16 +1,24 @@
 """Sample galleries are built once, and never in place of a gallery that is the user's own."""
 
 import asyncio
+import base64
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from models.modalities.image import build
+from models.modality import Item
 from service.client import Client
+from service.samples import logos
 from service.samples import python as sample
-from service.sampling import build_sample, missing
+from service.sampling import build_sample, left_out, missing
+from service.settings import Settings
 from tests.builders import calling, running
 from tests.fakes import FakeEncoder
 
@@ -23,6 +31,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> None:
         yield from ROWS
 
     monkeypatch.setattr(sample, "rows", made)
+    monkeypatch.setattr("service.sampling.found_samples", lambda: [sample])
 
 
 def built(folder: Path, encoder: FakeEncoder, before: Any = None) -> tuple[Any, list[ModuleType]]:
@@ -104,3 +113,39 @@ def test_a_memory_that_is_none_is_made_anew(tmp_path: Path, content: str) -> Non
     (tmp_path / "samples.json").write_text(content)
     states, left = built(tmp_path, FakeEncoder("minilm"))
     assert (states["python"]["count"], left) == (len(ROWS), [])
+
+
+def test_samples_without_their_encoder_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.sampling.found_samples", lambda: [sample, logos])
+    settings = Settings(data_dir=tmp_path, bundles_dir=tmp_path / "bundles")
+    assert left_out(settings) == [sample, logos]
+    assert missing(settings) == []
+    (tmp_path / "bundles" / "logo").mkdir(parents=True)
+    (tmp_path / "bundles" / "logo" / "manifest.json").write_text("{}")
+    assert left_out(settings) == [sample]
+    assert missing(settings) == [logos]
+
+
+def test_the_marks_say_what_is_missing_to_make_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(OSError, match=r"simplepycons is not installed: pip install 'semblance\["):
+        next(logos.rows())
+
+
+@pytest.mark.slow
+def test_the_marks_are_some_hundred_and_drawn() -> None:
+    marks = list(logos.rows())
+    assert 300 < len(marks) < 600
+    assert len({mark["id"] for mark in marks}) == len(marks)
+    by_id = {mark["id"]: mark for mark in marks}
+    assert by_id["debian"]["label"] == "Debian"
+    modality = build({"size": 32, "contrast": [40, 40, 40]}, Path())
+    for mark in marks:
+        item = Item("image", base64.b64decode(mark["item"]["image"]))
+        assert modality.decode(item).arrays["pixels"].std() > 1, mark["id"]
+    red = Image.open(io.BytesIO(base64.b64decode(by_id["debian"]["item"]["image"])))
+    assert red.mode == "RGBA"
+    colours = np.asarray(red)[np.asarray(red)[..., 3] == 255][:, :3]
+    assert (np.median(colours, axis=0) == [168, 29, 51]).all()  # Debian's own red, #A81D33

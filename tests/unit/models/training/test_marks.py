@@ -15,7 +15,7 @@ from models.training.marks.atlas import SIDE, Atlas, Mark, join, load_atlas, sav
 from models.training.marks.emblems import emblem
 from models.training.marks.lettering import Type, latin_fonts, wordmark, written
 from models.training.marks.outlines import regular, rounded, stroke
-from models.training.marks.trials import across_sources, png
+from models.training.trials import across_sources, png
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 SANS = str(FONTS / "DejaVuSans.ttf")
