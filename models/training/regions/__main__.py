@@ -78,7 +78,9 @@ def evaluate(places: tuple[Path, Path, Path], scenes: int) -> None:
     trial = trial_of(held_material(data, marks, work), scenes)
     for name, propose in (("proposer", proposing(trained(work))), ("grid", grid), ("edges", busy)):
         told = figures(propose, trial)
-        click.echo(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in told.items()))
+        scored = name == "proposer"  # the baselines rank, their scores mean nothing
+        shown = [f"{key} {value:.3g}" for key, value in told.items() if scored or "from" not in key]
+        click.echo(f"{name}: " + ", ".join(shown))
 
 
 @main.command()

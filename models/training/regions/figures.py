@@ -14,7 +14,7 @@ from models.training.regions.scenes import Scene
 
 FOUND = 0.5  # IoU from which a box counts as a mark's
 APART = 0.6  # IoU above which the lower of two boxes is dropped
-COUNTS = (8, 16, 32)
+COUNTS = (8, 16, 32, 64)
 PART = 16  # scenes at once
 SCALES = (0.25, 0.5, 0.8)  # of the grid's windows, of the side
 CUTS = (0.1, 0.2, 0.3, 0.5)  # scores from which proposals are counted
@@ -140,7 +140,7 @@ def _sums(sums: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.f
 
 
 def figures(propose: Propose, scenes: Sequence[Scene]) -> Mapping[str, float]:
-    """Measure recall at 8, 16 and 32 proposals, by size of the mark too, and false proposals.
+    """Measure recall at some counts of proposals, by size of the mark too, and false proposals.
 
     A proposal is false whose IoU with every mark is below 0.5. They are counted per scene, from
     several scores on, beside the recall from that score on.
