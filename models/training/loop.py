@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -18,7 +19,17 @@ from models.training.schedule import Schedule
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 
 
+Batch = TypeVar("Batch")
+Batch_co = TypeVar("Batch_co", covariant=True)
 Evaluate = Callable[[nn.Module], Mapping[str, float]]
+
+
+class Draws(Protocol[Batch_co]):
+    """Draws batches; the same step gives the same batch."""
+
+    def draw(self, step: int, size: int) -> Batch_co:
+        """Draw the batch of a step, of about `size` items."""
+        ...
 
 
 def train(
@@ -33,36 +44,69 @@ def train(
     stop: float = math.inf,
     resume: bool = False,
 ) -> nn.Module:
-    """Train a tower, and return it with its averaged weights.
+    """Train a tower on pairs by an objective; see `fit`."""
+
+    def lose(tower: nn.Module, pair: Pair) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            rows = tower(torch.cat([pair.first, pair.second]))
+        first, second = rows.float().chunk(2)
+        return objective(first, second, pair.labels)
+
+    return fit(
+        tower,
+        pairs,
+        lose,
+        schedule,
+        folder,
+        evaluate=evaluate,
+        minutes=minutes,
+        stop=stop,
+        resume=resume,
+    )
+
+
+def fit(
+    model: nn.Module,
+    draws: Draws[Batch],
+    lose: Callable[[nn.Module, Batch], torch.Tensor],
+    schedule: Schedule,
+    folder: Path,
+    *,
+    evaluate: Evaluate,
+    minutes: float = math.inf,
+    stop: float = math.inf,
+    resume: bool = False,
+) -> nn.Module:
+    """Train a model by its loss on batches, and return it with its averaged weights.
 
     Args:
         folder: gets the checkpoint and the log; with `resume`, training goes on from what is
             there, if anything is.
-        evaluate: figures of the averaged tower, for the log.
+        evaluate: figures of the averaged model, for the log.
         minutes: when to stop even if steps are left.
         stop: the step to stop at, if it comes first.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    mean = copy.deepcopy(tower).eval().requires_grad_(False)
-    optimiser = torch.optim.AdamW(_groups(tower, schedule.decay), lr=schedule.rate)
+    mean = copy.deepcopy(model).eval().requires_grad_(False)
+    optimiser = torch.optim.AdamW(_groups(model, schedule.decay), lr=schedule.rate)
     there = resume and (folder / CHECKPOINT).exists()
-    start = _restore(folder / CHECKPOINT, tower, mean, optimiser) if there else 0
+    start = _restore(folder / CHECKPOINT, model, mean, optimiser) if there else 0
     ends = time.monotonic() + 60 * minutes
     if start >= schedule.steps or minutes <= 0:
         return mean
     pace = _Pace()
-    batches = _batches(pairs, start, schedule.size)
+    batches = _batches(draws, start, schedule.size)
     for step in range(start, schedule.steps):
-        pair = next(batches)
+        batch = next(batches)
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate_at(step)
-        pace.tell(_learn(tower, pair, objective, optimiser), len(pair.labels))
-        _average(mean, tower, min(schedule.averaged, (step + 1) / (step + 10)))
+        pace.tell(_learn(model, lose, batch, optimiser), schedule.size)
+        _average(mean, model, min(schedule.averaged, (step + 1) / (step + 10)))
         if (step + 1) % schedule.report_steps == 0:
             _log(folder, {"step": step + 1, **pace.told()})
         last = time.monotonic() > ends or step + 1 >= min(stop, schedule.steps)
         if last or (step + 1) % schedule.check_steps == 0:
-            _save(folder / CHECKPOINT, step + 1, tower, mean, optimiser)
+            _save(folder / CHECKPOINT, step + 1, model, mean, optimiser)
             _log(folder, {"step": step + 1, **evaluate(mean)})
         if last:
             break
@@ -87,16 +131,16 @@ class _Pace:
 
 
 def _learn(
-    tower: nn.Module, pair: Pair, objective: Objective, optimiser: torch.optim.Optimizer
+    model: nn.Module,
+    lose: Callable[[nn.Module, Batch], torch.Tensor],
+    batch: Batch,
+    optimiser: torch.optim.Optimizer,
 ) -> float:
-    tower.train()
-    with torch.autocast("cpu", torch.bfloat16):
-        rows = tower(torch.cat([pair.first, pair.second]))
-    first, second = rows.float().chunk(2)
-    loss = objective(first, second, pair.labels)
+    model.train()
+    loss = lose(model, batch)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
     return loss.item()
 
@@ -117,22 +161,22 @@ def _groups(tower: nn.Module, decay: float) -> list[dict[str, object]]:
     return [{"params": deep, "weight_decay": decay}, {"params": flat, "weight_decay": 0.0}]
 
 
-class _Stream(IterableDataset[Pair]):
+class _Stream(IterableDataset[Batch]):
     """The batches from a step on, drawn in a process of its own."""
 
-    def __init__(self, pairs: Pairs, start: int, size: int) -> None:
-        self.pairs, self.start, self.size = pairs, start, size
+    def __init__(self, draws: Draws[Batch], start: int, size: int) -> None:
+        self.draws, self.start, self.size = draws, start, size
 
-    def __iter__(self) -> Iterator[Pair]:
+    def __iter__(self) -> Iterator[Batch]:
         torch.set_num_threads(1)
         step = self.start
         while True:
-            yield self.pairs.draw(step, self.size)
+            yield self.draws.draw(step, self.size)
             step += 1
 
 
-def _batches(pairs: Pairs, start: int, size: int) -> Iterator[Pair]:
-    stream = _Stream(pairs, start, size)
+def _batches(draws: Draws[Batch], start: int, size: int) -> Iterator[Batch]:
+    stream = _Stream(draws, start, size)
     return iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4))
 
 

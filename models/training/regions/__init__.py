@@ -1,0 +1,1 @@
+"""Proposing regions: where in a whole scene marks may be, whichever they are."""
