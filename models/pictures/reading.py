@@ -126,7 +126,8 @@ def _decoded(name: str, header: Header, enough: tuple[int, int] | None) -> Image
         if enough is not None:
             image.draft(None, enough)
         image.load()
-        return eight_bits(image)
+        # A copy of a webp, as its decoder holds two more canvases for as long as the picture lives.
+        return eight_bits(image.copy() if name == "WEBP" else image)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:

@@ -84,7 +84,7 @@ def main(
     command = f"python -m models.training {recipe} --data DATA --out OUT --resume --minutes 0"
     try:
         bundle = publish(
-            mean,
+            made.complete(mean),
             made,
             out,
             version=version,

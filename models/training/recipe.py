@@ -75,6 +75,7 @@ class Recipe:
         training_data: what it learnt from, for the model card.
         stages: from the first to that whose tower is shipped.
         hand_on: the weights of one stage, fitted to the tower of the next.
+        complete: the graph that is shipped, made of the last stage's tower.
         objective: what is to be reached.
         trials: figures of an encoder on data that it did not learn from, by name.
         floors: what the figures must reach for the encoder to be published.
@@ -88,6 +89,7 @@ class Recipe:
     training_data: str
     stages: Sequence[Stage]
     hand_on: Callable[[Weights, torch.nn.Module], Weights]
+    complete: Callable[[torch.nn.Module], torch.nn.Module]
     objective: Objective
     trials: Callable[[Embed], Mapping[str, float]]
     floors: Mapping[str, float]

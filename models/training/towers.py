@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate, normalize
 
+from models.training.gradients import slopes
+
 EDGES = 9  # channels that `Edges` makes
 CELL = 8  # pixels, over three of which contrast is normalised
 FAINT = 0.06  # contrast below which a region counts as plain
@@ -27,8 +29,7 @@ class Edges(nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Turn (n, 3, s, s) levels of 0 to 255 into (n, EDGES, s, s)."""
         colours = pixels.float() / 127.5 - 1
-        across = _slope(colours, 3)
-        down = _slope(colours, 2)
+        across, down = slopes(colours)
         first, second = across.square(), down.square()
         size = (first + second + 1e-5).sqrt()
         strength = size.sum(1, keepdim=True)
@@ -42,14 +43,6 @@ class Edges(nn.Module):
         contrast = away / (_around(away.square()) + FAINT**2).sqrt()
         turns = torch.cat([strength, cos2, sin2, cos4, sin4], 1) * scale
         return torch.cat([colours, contrast, turns], 1)
-
-
-def _slope(maps: torch.Tensor, axis: int) -> torch.Tensor:
-    """Differ the two neighbours along an axis; the last ones stand for those beyond."""
-    size = maps.shape[axis]
-    first, last = maps.narrow(axis, 0, 1), maps.narrow(axis, size - 1, 1)
-    longer = torch.cat([first, maps, last], axis)
-    return (longer.narrow(axis, 2, size) - longer.narrow(axis, 0, size)) / 2
 
 
 def _around(maps: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,7 @@ from models.training.views.chance import Chance
 from models.training.views.pictures import photo
 
 DISTRACTORS = 1000
+DRAWN = {"emblem", "word", "sign"}  # sources of what nobody designed
 SEED = 5
 RENAMED = {"mercedes": "mercedes-benz"}  # where photos and references name a make differently
 
@@ -49,11 +50,12 @@ def vehicles(folder: Path) -> tuple[Trial, Trial]:
     return few, Trial(pictures, photos, truth)
 
 
-def across_sources(atlas: Atlas, photos: torch.Tensor, side: int) -> HeldOut:
+def across_sources(atlas: Atlas, learnt: Atlas, photos: torch.Tensor, side: int) -> HeldOut:
     """Pair the sources of held-out brands, by the nearest proportions; others are distractors.
 
     Args:
         atlas: marks of held-out brands only.
+        learnt: marks whose designed ones are distractors too, where held-out ones are too few.
         photos: uint8 (m, 3, h, w), grounds for the photo-like queries.
         side: pixels of those queries.
     """
@@ -69,6 +71,11 @@ def across_sources(atlas: Atlas, photos: torch.Tensor, side: int) -> HeldOut:
     enrolled = [a for a, _ in pairs]
     asked = [b for _, b in pairs]
     references = [png(atlas, i) for i in enrolled + others[:DISTRACTORS]]
+    designed = [i for i, mark in enumerate(learnt.marks) if mark.source not in DRAWN]
+    lacking = DISTRACTORS - len(others)
+    if lacking > 0:
+        every = max(1, len(designed) // lacking)
+        references += [png(learnt, i) for i in designed[::every][:lacking]]
     truth = range(len(pairs))
     looks = atlas.look(asked)
     chance = Chance(SEED, len(asked))

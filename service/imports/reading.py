@@ -106,7 +106,10 @@ def _weight(row: SourceRow) -> tuple[int, bool]:
         vector = item["vector"]
         numbers = len(vector) if isinstance(vector, list | str | np.ndarray) else 0
         return 4 * numbers + len(str(payload)), False
-    return len(str(item)) + len(str(payload)), True
+    # A picture's base64 is not written out once more to be counted.
+    values = item.values() if isinstance(item, dict) else (item,)
+    size = sum(len(one if isinstance(one, str) else str(one)) for one in values)
+    return size + len(str(payload)), True
 
 
 def _fill(batch: Batch, rows: list[SourceRow], again: Iterator[bool], fit: Fit) -> None:

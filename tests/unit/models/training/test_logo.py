@@ -65,6 +65,8 @@ def test_a_command_trains_and_publishes(
         monkeypatch.setattr(logo, name, count)
     monkeypatch.setattr(logo, "SHARES", {"word": 0.2, "gilbarbara": 0.4, "svgl": 0.4})
     monkeypatch.setattr(logo, "FLOORS", {})
+    monkeypatch.setattr(logo, "FITTED_BATCHES", 2)
+    monkeypatch.setattr(logo, "FITTED_PAIRS", 12)
     words = ["logo", "--data", str(data), "--work", str(tmp_path / "work"), "--threads", "1"]
     out = tmp_path / "logo"
     run = CliRunner().invoke(main, [*words, "--out", str(out), "--steps", "1", "--pairs", "12"])

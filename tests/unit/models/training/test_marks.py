@@ -101,8 +101,14 @@ def test_one_source_is_enrolled_and_another_asked() -> None:
     import torch
 
     made = Atlas.of(marks, pixels)
-    held = across_sources(made, torch.zeros(1, 3, 64, 64, dtype=torch.uint8), 32)
+    nothing = made.part([])
+    held = across_sources(made, nothing, torch.zeros(1, 3, 64, 64, dtype=torch.uint8), 32)
     assert list(held.printed.references) == [png(made, 0), png(made, 3)]
+    more = across_sources(made, made, torch.zeros(1, 3, 64, 64, dtype=torch.uint8), 32)
+    assert list(more.printed.references) == [
+        *held.printed.references,
+        *(png(made, i) for i in range(4)),
+    ]
     assert list(held.printed.queries) == [png(made, 2)]
     assert list(held.printed.truth) == list(held.seen.truth) == [0]
     assert Image.open(io.BytesIO(held.seen.queries[0])).size == (32, 32)
