@@ -18,8 +18,8 @@ from models.training.regions.net import SIDE, Proposer
 from models.training.regions.scenes import Scene
 from models.training.schedule import Schedule
 
-STEPS, SIZE = 1500, 32
-SMALL_SHARE = 0.4  # of the steps, on scenes of half the side
+STEPS, SIZE = 2000, 32
+SMALL_SHARE = 0.3  # of the steps, on scenes of half the side
 SEED, TRIAL_SEED = 1, 7
 TRIAL_PART = 16
 FOLDER = click.Path(path_type=Path, file_okay=False)
