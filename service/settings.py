@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         4_000_000, ge=1, description="Numbers of the vectors in one reply: hits times dimension."
     )
     scan_regions_max: int = Field(
-        64, ge=1, description="Regions of one item that a scan looks at; half unless asked for."
+        64, ge=1, description="Regions of one item that a scan may look at."
     )
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
     filter_depth_max: int = Field(

@@ -63,7 +63,7 @@ def test_marks_are_found_where_they_are(encoder: OnnxEncoder, tmp_path: Path) ->
             assert 0 < one["likelihood"] <= 1
             assert one["hits"][0]["payload"] == {"n": COLOURS.index(label.lower())}
             assert "seconds" not in one
-        assert reply["regions"] == 32
+        assert reply["regions"] == 16
         assert reply["threshold_from"] == "request"
         some = await post(client, SCAN, body | {"filter": {"label": "Blue"}, "regions_max": 5})
         assert [one["label"] for one in some["found"]] == ["Blue"]
