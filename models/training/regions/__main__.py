@@ -10,7 +10,7 @@ from torch import nn
 
 from models.training.loop import CHECKPOINT, fit
 from models.training.regions.again import Again
-from models.training.regions.export import export_regions
+from models.training.regions.export import add_regions, export_regions
 from models.training.regions.figures import busy, figures, grid, proposing
 from models.training.regions.loss import centre_loss
 from models.training.regions.material import Material, held_material, learnt_material
@@ -85,10 +85,13 @@ def evaluate(places: tuple[Path, Path, Path], scenes: int) -> None:
 
 @main.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("--bundle", type=FOLDER, help="An encoder's bundle, into which it goes as well.")
 @click.pass_obj
-def export(places: tuple[Path, Path, Path], out: Path) -> None:
+def export(places: tuple[Path, Path, Path], out: Path, bundle: Path | None) -> None:
     """Write the file that is served."""
     export_regions(trained(places[2]), out)
+    if bundle is not None:
+        add_regions(bundle, out)
 
 
 def _laid_out(net: Proposer) -> Proposer:

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.jit._trace import TracerWarning
 
+from models.bundle import Bundle, write_bundle
+from models.region import REGIONS_NAME
 from models.training.export import OPSET, store_fp16
 from models.training.regions.net import SIDE, Proposals
 
@@ -33,3 +35,14 @@ def export_regions(net: nn.Module, path: Path) -> None:
         )
     store_fp16(path)
     onnx.checker.check_model(onnx.load(str(path)), full_check=True)
+
+
+def add_regions(folder: Path, graph: Path) -> None:
+    """Publish an encoder's bundle anew, with this proposer in it; the encoder's space stays.
+
+    Raises:
+        BundleUnsupported, BundleCorrupt: the folder is no sound bundle.
+    """
+    bundle = Bundle.open(folder)
+    files: dict[str, bytes | Path] = {name: folder / name for name in bundle.manifest.files}
+    write_bundle(folder, bundle.manifest, files | {REGIONS_NAME: graph}, replace=True)

@@ -8,9 +8,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from models.training.regions.export import export_regions  # noqa: E402
+from models.modality import Item  # noqa: E402
+from models.onnx_encoder import OnnxEncoder  # noqa: E402
+from models.training.regions.export import add_regions, export_regions  # noqa: E402
 from models.training.regions.loss import centre_loss, reference  # noqa: E402
 from models.training.regions.net import PROPOSALS, SIDE, Proposals, Proposer  # noqa: E402
+from tests.picture_bundle import write_picture_bundle  # noqa: E402
+from tests.pictures import encoded, noise  # noqa: E402
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -141,3 +145,18 @@ def test_it_learns_to_find_a_bright_square() -> None:
     pixels, boxes = scene()
     found = Proposals(net.eval(), 4)(pixels)[0][:, 0] * 64
     assert (found - boxes).abs().mean() < 4
+
+
+def test_a_bundle_gets_regions_and_keeps_its_space(tmp_path: Path) -> None:
+    folder = write_picture_bundle(tmp_path)
+    before = OnnxEncoder.open(folder, threads=1)
+    assert before.regions is None
+    export_regions(Proposer(), tmp_path / "regions.onnx")
+    for _ in range(2):  # a second one takes the place of the first
+        add_regions(folder, tmp_path / "regions.onnx")
+    after = OnnxEncoder.open(folder, threads=1)
+    assert after.space == before.space
+    assert after.regions is not None
+    *found, whole = after.regions.of(Item("image", encoded(noise(300, 200), "PNG")), 8)
+    assert whole.high == (300, 200)
+    assert len(found) <= 7
