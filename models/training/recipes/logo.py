@@ -22,7 +22,7 @@ from models.training.towers import Tower, fitted_to
 from models.training.views.pairs import MarkPairs, held_out
 
 SIDES = (48, 64)  # pixels of a picture, in each stage: the first is learnt on faster
-STEPS = (400, 270)
+STEPS = (400, 370)
 RATES = (1.5e-3, 1.2e-3)
 # Sources, and their part of a batch: what is drawn here is many, what was designed is real.
 SHARES = {
