@@ -63,6 +63,17 @@ def verification(scores: Rows, truth: Sequence[int]) -> float:
     return auc(scores[same], scores[~same])
 
 
+def unrelated(scores: Rows, truth: Sequence[int]) -> float:
+    """Tell the score that one in a hundred pairs of two classes exceeds.
+
+    >>> round(unrelated(np.array([[0.9, 0.1], [0.3, 0.8]], np.float32), [0, 1]), 3)
+    0.298
+    """
+    others = np.ones(scores.shape, bool)
+    others[np.arange(len(truth)), list(truth)] = False
+    return float(np.quantile(scores[others], 0.99))
+
+
 def found_at(scores: Rows, truth: Sequence[int], unknown: Rows, false_accepts: float) -> float:
     """Tell the share of queries that are named rightly, above what refuses strangers.
 

@@ -121,7 +121,11 @@ def publish(
         on_progress("measuring the bundle")
         figures = recipe.trials(bundle_embed(OnnxEncoder.open(draft.folder, provider="cpu")))
         check_floors(figures, recipe.floors)
-        manifest = manifest.model_copy(update={"metrics": _metrics(figures, command)})
+        known = {
+            "metrics": _metrics(figures, command),
+            "unrelated_score_q99": figures[recipe.unrelated],
+        }
+        manifest = manifest.model_copy(update=known)
         files[CARD_NAME] = render_card(manifest, model.stat().st_size).encode()
         return write_bundle(destination, manifest, files, replace=replace)
 

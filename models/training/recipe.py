@@ -78,6 +78,8 @@ class Recipe:
         complete: the graph that is shipped, made of the last stage's tower.
         objective: what is to be reached.
         trials: figures of an encoder on data that it did not learn from, by name.
+        unrelated: the name of the figure that is the 99 % quantile of the score of unrelated
+            pairs: the threshold of open-set answers until a gallery is calibrated.
         floors: what the figures must reach for the encoder to be published.
         probe: a few encoded items, to know the encoder by.
     """
@@ -92,6 +94,7 @@ class Recipe:
     complete: Callable[[torch.nn.Module], torch.nn.Module]
     objective: Objective
     trials: Callable[[Embed], Mapping[str, float]]
+    unrelated: str
     floors: Mapping[str, float]
     probe: Sequence[bytes]
 

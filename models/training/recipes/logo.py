@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from models.training import trials
-from models.training.evaluation import recall, scores_of, verification
+from models.training.evaluation import recall, scores_of, unrelated, verification
 from models.training.histograms import Directions, Histograms, Joined, principal
 from models.training.marks import drawn
 from models.training.marks.atlas import PIXELS, Atlas, join, load_atlas, save_atlas
@@ -66,6 +66,7 @@ def build(data: Path, work: Path) -> Recipe:
             found[f"{name}_r1"] = recall(scores, trial.truth, 1)
             found[f"{name}_r5"] = recall(scores, trial.truth, 5)
             found[f"{name}_auc"] = verification(scores, trial.truth)
+            found[f"{name}_unrelated"] = unrelated(scores, trial.truth)
         return found
 
     return Recipe(
@@ -92,6 +93,7 @@ def build(data: Path, work: Path) -> Recipe:
         complete=lambda tower: Joined(tower, _directions(learnt, grounds, work), SHARE),
         objective=open_objective("info_nce").build(temperature=0.07),
         trials=figures,
+        unrelated="held_seen_unrelated",
         floors=FLOORS,
         probe=[*held.printed.queries[:PROBES], *held.seen.queries[:PROBES]],
     )

@@ -53,6 +53,7 @@ def recipe(floors: Mapping[str, float]) -> Recipe:
         complete=lambda tower: tower,
         objective=open_objective("info_nce").build(),
         trials=trials,
+        unrelated="pair_score",
         floors=floors,
         probe=[picture(3), picture(4)],
     )
@@ -70,6 +71,7 @@ def test_the_bundle_computes_what_the_tower_does_and_tells_its_figures(tmp_path:
     assert (metric.dataset, metric.name, metric.command) == ("pair", "score", "see here")
     one, two = bundle_embed(encoder)([picture(1), picture(2)])
     assert metric.value == pytest.approx(float(one @ two), abs=1e-3)
+    assert bundle.manifest.unrelated_score_q99 == pytest.approx(float(one @ two), abs=1e-3)
     card = (bundle.folder / "README.md").read_text()
     assert "An encoder for tests." in card
     assert "sentences" not in card
