@@ -29,10 +29,12 @@ def hog(picture: Picture) -> NDArray[np.float32]:
     lower = np.floor(place).astype(int)
     share = place - lower
     cells = picture.shape[1] // CELL
-    histograms = np.zeros((cells, cells, BINS), np.float32)
     rows, columns = np.indices(size.shape) // CELL
-    np.add.at(histograms, (rows, columns, lower % BINS), size * (1 - share))
-    np.add.at(histograms, (rows, columns, (lower + 1) % BINS), size * share)
+    cell = (rows * cells + columns) * BINS
+    flat = np.zeros(cells * cells * BINS)
+    for bins, weights in ((lower, size * (1 - share)), (lower + 1, size * share)):
+        flat += np.bincount((cell + bins % BINS).ravel(), weights.ravel(), len(flat))
+    histograms = flat.reshape(cells, cells, BINS).astype(np.float32)
     blocks = np.stack(
         [histograms[i : cells - 1 + i, j : cells - 1 + j] for i in (0, 1) for j in (0, 1)], 2
     ).reshape(-1, 4 * BINS)
@@ -49,12 +51,10 @@ def phash(picture: Picture) -> NDArray[np.float32]:
     """
     side = picture.shape[1]
     spots = (np.arange(HASHED) * side) // HASHED
-    ends = np.append(spots[1:], side)
     grey = picture.mean(0)
-    small = np.array(
-        [[grey[a:b, c:d].mean() for c, d in zip(spots, ends, strict=True)]
-         for a, b in zip(spots, ends, strict=True)]
-    )  # fmt: skip
+    counts = np.diff(np.append(spots, side))
+    sums = np.add.reduceat(np.add.reduceat(grey, spots, 0), spots, 1)
+    small = sums / np.outer(counts, counts)
     angle = np.pi / HASHED * (np.arange(HASHED) + 0.5) * np.arange(KEPT)[:, None]
     wave = np.cos(angle)
     lowest = (wave @ small @ wave.T).ravel()
