@@ -97,7 +97,8 @@ class Embedder:
             call = await lane.embed(some, asking=asking, bulk=bulk, role=role, truncate=truncate)
             asking.timings.add("decode", call.decoded_at - call.started_at)
             if call.taken_at:
-                asking.timings.add("queue", call.taken_at - call.decoded_at)
+                # Of many items the first are embedded while the last are still decoded.
+                asking.timings.add("queue", max(0.0, call.taken_at - call.decoded_at))
                 asking.timings.add("forward", call.passed_at - call.taken_at)
                 asking.timings.add("finish", monotonic() - call.passed_at)
             return [outcome for outcome in call.outcomes if outcome is not None]
