@@ -16,9 +16,9 @@ from service.sampling import missing
 from service.settings import Settings
 from tests.server import Server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1000)]  # a machine may be five times slower
 ROOT = Path(__file__).parents[2]
-BUILD_SECONDS_MAX = 280
+BUILD_SECONDS_MAX = 900
 
 
 @pytest.fixture(scope="module")
