@@ -116,7 +116,7 @@ async def calling(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Wait for another thread, for five seconds at most."""
-    async with asyncio.timeout(5):
+    """Wait for another thread, or process, for half a minute at most."""
+    async with asyncio.timeout(30):
         while not true():
             await asyncio.sleep(0.001)
