@@ -101,9 +101,10 @@ def test_the_additions_pass_through_the_client(client: openai.OpenAI) -> None:
 
 
 def test_models_are_listed_and_read(client: openai.OpenAI) -> None:
-    (listed,) = client.models.list().data
+    listed = {model.id: model for model in client.models.list().data}
     one = client.models.retrieve(MODEL)
-    assert listed == one
+    assert listed[MODEL] == one
+    assert {"logo", MODEL} <= set(listed)
     assert (one.id, one.object) == (MODEL, "model")
     extra = one.model_extra or {}
     assert (extra["modalities"], extra["dim"], extra["max_cost"]) == (["text"], DIM, 256)
