@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 from models import modalities
 from models.errors import BundleUnsupported
@@ -21,6 +22,7 @@ Role = Literal["query", "document"]
 """Which prompt of the bundle goes before the item."""
 
 Array = NDArray[Any]
+C = TypeVar("C", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,23 @@ def open_modality(name: str, config: Mapping[str, object], folder: Path) -> Moda
 
 def _file(name: str) -> ModuleType:
     return importlib.import_module(f"{modalities.__name__}.{name}")
+
+
+def read_config(kind: type[C], name: str, config: Mapping[str, object]) -> C:
+    """Read the `preprocessing` of a manifest as a modality's own model of it.
+
+    Raises:
+        BundleUnsupported: naming the first thing that it does not know.
+    """
+    try:
+        return kind.model_validate(dict(config))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BundleUnsupported(
+            f"preprocessing of modality {name!r}: {place}: {first['msg']}; a newer version of "
+            "Semblance may read this bundle"
+        ) from None
 
 
 def read_item(name: str, item: Mapping[str, object]) -> Item:

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.errors import (
-    BundleUnsupported,
     ItemEmpty,
     ItemTooLarge,
     ItemUndecodable,
     ModalityUnsupported,
 )
-from models.modality import Array, Features, Item, Role
+from models.modality import Array, Features, Item, Role, read_config
 from models.pictures.fitting import Square, fitted
 from models.pictures.reading import PIXELS_MAX, read
 
@@ -165,15 +164,7 @@ def content_of(item: Mapping[str, object]) -> bytes:
 
 def build(config: Mapping[str, object], folder: Path) -> Picture:
     """Open the image modality of a bundle; it needs no file."""
-    try:
-        settings = ImageConfig.model_validate(dict(config))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BundleUnsupported(
-            f"preprocessing of modality 'image': {place}: {first['msg']}; a newer version of "
-            "Semblance may read this bundle"
-        ) from None
+    settings = read_config(ImageConfig, "image", config)
     return Picture(settings, settings.square())
 
 

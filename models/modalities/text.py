@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -20,7 +20,7 @@ from models.errors import (
     ItemUndecodable,
     ModalityUnsupported,
 )
-from models.modality import Array, Features, Item, Role
+from models.modality import Array, Features, Item, Role, read_config
 
 # What ends a word for BERT's tokenizer, however its texts are normalised: white space that is no
 # control character (those are dropped), and ideographs, each of which is a word.
@@ -264,15 +264,7 @@ def content_of(item: Mapping[str, object]) -> str:
 
 def build(config: Mapping[str, object], folder: Path) -> Text:
     """Open the text modality of a bundle."""
-    try:
-        settings = TextConfig.model_validate(dict(config))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BundleUnsupported(
-            f"preprocessing of modality 'text': {place}: {first['msg']}; a newer version of "
-            "Semblance may read this bundle"
-        ) from None
+    settings = read_config(TextConfig, "text", config)
     path = folder / settings.tokenizer
     try:
         tokenizer = Tokenizer.from_buffer(path.read_bytes())
