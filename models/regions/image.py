@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.errors import ItemEmpty, ModalityUnsupported
-from models.modality import Array, Item
+from models.modality import Item
 from models.pictures.fitting import TURNS, Square, fitted, flattened
 from models.pictures.reading import PIXELS_MAX, format_of, read, undecodable
-from models.region import Propose, Region
+from models.region import Propose, Region, apart
 
 GREY = (128, 128, 128)
 WHITE = (255, 255, 255)
@@ -66,7 +66,7 @@ class PictureRegions:
         edges = (boxes[0].reshape(-1, 2, 2) * side - offset) / inner * size
         edges = np.clip(edges, 0, size)
         good = np.all(edges[:, 1] - edges[:, 0] >= SIDE_MIN, axis=1) & np.isfinite(scores[0])
-        kept = apart(edges[good].reshape(-1, 4), scores[0][good])
+        kept = apart(edges[good].reshape(-1, 4), scores[0][good], OVERLAP_MAX)
         return [(edges[good].reshape(-1, 4)[at], float(scores[0][good][at])) for at in kept]
 
 
@@ -98,30 +98,6 @@ def upright(content: bytes, pixels_max: int) -> tuple[Image.Image, int]:
     if turn in TURNS:
         image = image.transpose(TURNS[turn])
     return image, header.height if turn in (5, 6, 7, 8) else header.width
-
-
-def apart(boxes: Array, scores: Array) -> list[int]:
-    """Keep the likelier of any two boxes that are the same thing (non-maximum suppression).
-
-    Args:
-        boxes: (n, 4): x0, y0, x1, y1.
-        scores: (n,).
-
-    Returns:
-        Their places, the likeliest first.
-
-    >>> apart(np.array([[0, 0, 2, 2], [0, 0, 2, 1.9], [5, 5, 6, 6]]), np.array([0.5, 0.9, 0.1]))
-    [1, 2]
-    """
-    kept: list[int] = []
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    for at in np.argsort(-scores, kind="stable"):
-        low = np.maximum(boxes[kept, :2], boxes[at, :2])
-        high = np.minimum(boxes[kept, 2:], boxes[at, 2:])
-        both = np.prod(np.clip(high - low, 0, None), axis=1)
-        if not np.any(both > OVERLAP_MAX * (areas[kept] + areas[at] - both)):
-            kept.append(int(at))
-    return kept
 
 
 def _cut(picture: Image.Image, box: NDArray[np.float64]) -> Item:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from models.region import apart
 from models.training.regions.net import Proposals
 from models.training.regions.scenes import Scene
 
@@ -55,10 +56,7 @@ def iou(a: Floats, b: Floats) -> Floats:
 
 def suppressed(found: Found) -> Found:
     """Drop boxes that a better one stands on: greedy non-maximum suppression."""
-    ratio, kept = iou(found.boxes, found.boxes), list[int]()
-    for i in range(len(found.boxes)):
-        if all(ratio[i, j] <= APART for j in kept):
-            kept.append(i)
+    kept = apart(found.boxes, found.scores, APART)
     return Found(found.boxes[kept], found.scores[kept])
 
 

@@ -8,8 +8,8 @@ from PIL import Image
 
 from models.errors import BundleUnsupported, InputError, ItemTooLarge
 from models.modality import Array, Item
-from models.region import Region, covered, open_regions, overlap
-from models.regions.image import WORKING_SIDE, PictureRegions, apart
+from models.region import Region, apart, covered, open_regions, overlap
+from models.regions.image import WORKING_SIDE, PictureRegions
 from tests.pictures import encoded, noise, turned
 
 SIDE = 256
@@ -75,7 +75,7 @@ def test_what_is_the_same_thing_or_nothing_is_left_out() -> None:
     found = regions(net, encoded(noise(300, 300), "PNG"))
     assert [round(region.likelihood, 1) for region in found] == [0.9, 0.7, 0.0]
     assert len(regions(net, encoded(noise(300, 300), "PNG"), most=2)) == 2
-    assert apart(np.empty((0, 4)), np.empty(0)) == []
+    assert apart(np.empty((0, 4)), np.empty(0), 0.5) == []
 
 
 def test_a_large_picture_is_cut_at_the_working_size() -> None:
