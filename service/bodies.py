@@ -15,6 +15,7 @@ from service.settings import Settings
 
 # Calls whose routes read the body as it comes, and bound its bytes themselves.
 STREAMED = re.compile(r"/v1/galleries/[^/]+/(import|restore)")
+HELD_UP_SECONDS = 0.25  # a timer that comes so late says that the loop, or the machine, stood still
 RETRY_AFTER_SECONDS = 1.0  # bodies come and go with their requests
 
 
@@ -156,18 +157,26 @@ class Coming:
         """
         if self._whole.is_set():
             return await self._receive()
-        silent = asyncio.get_running_loop().time() + self._settings.idle_seconds_max
-        try:
-            async with asyncio.timeout_at(min(silent, self._end)):
-                message = await self._receive()
-        except TimeoutError:
-            raise self._too_slow(silent=silent < self._end) from None
+        message = await self._heard()
         if message["type"] == "http.disconnect":
             raise ClientGone
         self._body.size += len(message.get("body", b""))
         if not message.get("more_body", False):
             self._whole.set()
         return message
+
+    async def _heard(self) -> Message:
+        """Receive, unless nothing comes; while the loop was held up, nothing could be."""
+        loop = asyncio.get_running_loop()
+        while True:
+            silent = loop.time() + self._settings.idle_seconds_max
+            due = min(silent, self._end)
+            try:
+                async with asyncio.timeout_at(due):
+                    return await self._receive()
+            except TimeoutError:
+                if due < silent or loop.time() < silent + HELD_UP_SECONDS:
+                    raise self._too_slow(silent=due == silent) from None
 
     def _too_slow(self, *, silent: bool) -> BodyTooSlow:
         if silent:

@@ -28,6 +28,7 @@ from service.searcher import Searcher
 from service.settings import Settings
 from service.shelf import Shelf
 from tests.fakes import FakeEncoder
+from tests.pace import PACE
 
 
 @contextmanager
@@ -116,7 +117,7 @@ async def calling(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Wait for another thread, or process, for half a minute at most."""
-    async with asyncio.timeout(30):
+    """Wait for another thread, or process; in vain, half a minute at most."""
+    async with asyncio.timeout(30 * PACE):
         while not true():
             await asyncio.sleep(0.001)

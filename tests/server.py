@@ -9,6 +9,8 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from tests.pace import PACE
+
 
 class Server:
     """`semblance serve` on a free port; a context manager."""
@@ -24,7 +26,7 @@ class Server:
         self._up = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._up.wait(60) or self.process.poll() is not None:
+        if not self._up.wait(60 * PACE) or self.process.poll() is not None:
             self.kill()
             raise RuntimeError("the server did not start:\n" + "".join(self.lines))
 
@@ -48,7 +50,7 @@ class Server:
         return self._end()
 
     def _end(self) -> int:
-        code = self.process.wait(30)
+        code = self.process.wait(30 * PACE)
         self._reader.join(5)
         assert self.process.stderr is not None
         self.process.stderr.close()

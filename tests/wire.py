@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from tests.pace import PACE
 from tests.server import Server
 
 
@@ -125,7 +126,7 @@ def held(server: Server) -> Held:
 
 def until(holds: Callable[[], bool], seconds: float, words: str) -> None:
     """Wait until something holds."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PACE
     while not holds():
         assert time.monotonic() < end, words
         time.sleep(0.05)

@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from service.settings import SettingsInvalid
 from service.traces import Traces, endpoint_of
+from tests.pace import PACE
 from tests.server import Server
 from tests.wire import until
 
@@ -110,13 +111,13 @@ def test_a_dead_collector_costs_one_line_now_and_then(tmp_path: Path) -> None:
             started = time.monotonic()
             for _ in range(100):
                 assert http.get("/livez").status_code == 200
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 2 * PACE
         until(lambda: any("collector" in line for line in server.lines), 15, "it should say so")
         for _ in range(20):
             httpx.get(f"{server.url}/livez")
         started = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 5 * PACE
     complaints = [line for line in server.lines if '"level":"info"' not in line]
     assert len([line for line in complaints if "127.0.0.1:9" in line]) == 1
     assert not any("Traceback" in line for line in server.lines)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.pace import PACE
 from tests.server import Server
 from tests.wire import (
     Held,
@@ -141,10 +142,10 @@ def test_dribblers_are_closed_in_time_and_hold_up_nobody(
     for raw, took in ended:
         (answer,) = replies(raw)
         assert (answer.status, answer.error["code"]) == (408, code)
-        assert 2.5 < took < 10
+        assert 2.5 < took < 10 * PACE
     assert len(taken) > 20
-    assert statistics.median(taken) < 0.2
-    assert max(taken) < 2
+    assert statistics.median(taken) < 0.2 * PACE
+    assert max(taken) < 2 * PACE
     settled(server, before)
 
 
@@ -202,7 +203,7 @@ def test_a_client_that_does_not_read_is_let_go(server: Server, before: Held) -> 
         until(lambda: held(server).sockets >= before.sockets + 9, 2, "they are there")
         started = time.monotonic()
         settled(server, before)
-        assert time.monotonic() - started < 6
+        assert time.monotonic() - started < 6 * PACE
     with contextlib.ExitStack() as stack:  # drop by drop is no better
         slow = asking(stack)
         slow.settimeout(5)
@@ -210,7 +211,7 @@ def test_a_client_that_does_not_read_is_let_go(server: Server, before: Held) -> 
         with contextlib.suppress(ConnectionError):
             while slow.recv(2000):
                 time.sleep(0.1)
-                assert time.monotonic() - started < 15
+                assert time.monotonic() - started < 15 * PACE
         assert time.monotonic() - started > 7
     settled(server, before)
 
@@ -226,13 +227,13 @@ def test_requests_in_a_row_are_answered_in_order(server: Server, before: Held) -
     assert 10 < len(answers) < 30
     assert {one.status for one in answers} == {200}
     assert answers[-1].headers["connection"] == "close"
-    assert took < 2
+    assert took < 2 * PACE
     settled(server, before)
 
 
 def test_nonsense_after_a_request_does_not_spoil_its_answer(server: Server, before: Held) -> None:
     answers, took = said(server, request(EMBED, embedding("one")) + b"\x00nonsense\r\n\r\n")
-    assert (answers[0].status, took < 2) == (200, True)
+    assert (answers[0].status, took < 2 * PACE) == (200, True)
     assert [one.status for one in answers[1:]] in ([], [400])
     (answer,), _ = said(server, b"\x16\x03\x01 a TLS hello\r\n\r\n")
     assert (answer.status, answer.error["code"]) == (400, "http_malformed")
@@ -250,7 +251,7 @@ def test_expect_100_continue(server: Server, before: Held) -> None:
         assert one.recv(15) == b"HTTP/1.1 200 OK"
     large = request(EMBED, b"", "expect: 100-continue", "connection: close", length=1_000_001)
     (answer,), took = said(server, large)
-    assert (answer.status, answer.error["code"], took < 1) == (413, "body_too_large", True)
+    assert (answer.status, answer.error["code"], took < PACE) == (413, "body_too_large", True)
     settled(server, before)
 
 
@@ -274,7 +275,7 @@ def test_chunks_are_bounded_whatever_they_say(
     head = request(EMBED, b"", "transfer-encoding: chunked", "connection: close")
     head = head.replace(b"GET", b"POST", 1).replace(b"content-length: 0\r\n", b"")
     answers, took = said(server, head, body)
-    assert ([one.status for one in answers], took < 2) == ([status], True)
+    assert ([one.status for one in answers], took < 2 * PACE) == ([status], True)
     settled(server, before)
     assert held(server).megabytes < before.megabytes + 50
 
@@ -306,7 +307,7 @@ def test_the_bounds_hold_on_the_plain_loop_too(plain_loop: Server) -> None:
     server = plain_loop
     httpx.get(f"{server.url}/livez")
     (answer,), took = said(server, b"GET /livez")
-    assert (answer.status, 2.5 < took < 5) == (408, True)
+    assert (answer.status, 2.5 < took < 5 * PACE) == (408, True)
     (answer,), _ = said(server, b"GET /livez HTTP/1.1\r\na: " + b"x" * 1_000_000)
     assert answer.status == 431
     with contextlib.ExitStack() as stack:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from service.settings import Settings
+from tests.pace import PACE
 from tests.server import Server
 from tests.wire import Held, address, admitted, held, replies, request, said, settled, until
 
@@ -155,7 +156,7 @@ def test_an_import_is_bounded_in_bytes_and_in_time(server: Server, before: Held)
         (answer,), took = said(server, begun(100), *[b"x"] * 60, pause=pause)
         assert (answer.status, answer.error["code"]) == (408, "body_too_slow")
         assert f"SEMBLANCE_{setting}_SECONDS_MAX" in answer.error["message"]
-        assert 1.4 < took < 8, setting
+        assert 1.4 < took < 8 * PACE, setting
     settled(server, before)
 
 
@@ -241,7 +242,7 @@ def test_a_slow_head_is_told_and_closed(server: Server, before: Held) -> None:
         error = answers[-1].error
         assert (error["code"], answers[-1].headers["connection"]) == ("head_too_slow", "close")
         assert "SEMBLANCE_HEADER_SECONDS_MAX" in error["message"]
-        assert 0.9 < took < 2
+        assert 0.9 < took < 2 * PACE
     settled(server, before)
 
 
@@ -253,15 +254,15 @@ def test_a_slow_body_is_told_and_closed(server: Server, before: Held) -> None:
         (answer,), took = said(server, *parts, pause=0.1)
         assert (answer.status, answer.error["code"]) == (408, "body_too_slow")
         assert "SEMBLANCE_BODY_SECONDS_MAX" in answer.error["message"]
-        assert 0.9 < took < 5
+        assert 0.9 < took < 5 * PACE
     settled(server, before)
 
 
 def test_a_silent_connection_is_closed_without_a_word(server: Server, before: Held) -> None:
     never, took = said(server)
-    assert (never, 0.9 < took < 2) == ([], True)
+    assert (never, 0.9 < took < 2 * PACE) == ([], True)
     answers, took = said(server, request("/livez"))
-    assert ([one.status for one in answers], 1.4 < took < 3) == ([200], True)
+    assert ([one.status for one in answers], 1.4 < took < 3 * PACE) == ([200], True)
     settled(server, before)
 
 
@@ -273,7 +274,7 @@ def test_one_connection_too_many_is_told_and_closed(server: Server, before: Held
             assert (answer.status, answer.error["code"]) == (503, "overloaded")
             assert int(answer.headers["retry-after"]) >= 1
             assert "SEMBLANCE_CONNECTIONS_MAX" in answer.error["message"]
-            assert took < 0.5
+            assert took < 0.5 * PACE
     settled(server, before)
 
 

@@ -1,10 +1,12 @@
 """Snapshots at a real server: killed in the middle, fed with what is hostile, slow or huge."""
 
 import json
+import socket
 import struct
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import apsw
@@ -16,9 +18,10 @@ from index.exemplar import Exemplar
 from index.frames import END, MAGIC
 from index.galleries import Galleries
 from tests.bench.figures import resident_bytes
+from tests.pace import PACE
 from tests.server import Server
 from tests.unit.index.test_snapshots import UNIT, head, line, rows_frame, signed
-from tests.wire import request, said, until
+from tests.wire import address, request, said, until
 
 pytestmark = pytest.mark.slow
 DIM, N = 64, 60_000
@@ -123,7 +126,7 @@ def test_searches_and_writes_go_on_while_one_is_restored_and_taken(
             query = {"query": {"vector": [1.0] * dim}, "k": 1}
             found = http.post("/v1/galleries/g/search", json=query)
             if found.status_code != 200:  # it was replaced between the two calls
-                assert "holds" in found.json()["error"]["message"]
+                assert found.json()["error"]["code"] == "rows_invalid", found.text
                 dim = DIM
             dims.append(dim)
         beside = http.get("/v1/galleries/beside").json()
@@ -134,7 +137,7 @@ def test_searches_and_writes_go_on_while_one_is_restored_and_taken(
     assert beside["count"] == len(waits) > 20
     assert dims == sorted(dims), "the old one until the step, the new one from then on"
     assert set(dims) == {2, DIM}
-    assert sorted(waits)[len(waits) // 2] < 0.25
+    assert sorted(waits)[len(waits) // 2] < 0.25 * PACE
 
 
 def test_what_is_huge_and_hostile_takes_little_memory_and_a_bounded_file(
@@ -179,24 +182,20 @@ def test_a_body_that_stalls_is_told_and_gives_its_place_back(server: Server) -> 
         (answer,), took = said(server, request(RESTORE, MAGIC, length=1000))
         assert (answer.status, answer.error["code"]) == (408, "body_too_slow")
         assert "SEMBLANCE_IDLE_SECONDS_MAX" in answer.error["message"]
-        assert 1.9 < took < 8
+        assert 1.9 < took < 8 * PACE
 
 
 def test_a_caller_who_does_not_read_gives_the_place_back(server: Server, large: Path) -> None:
     with httpx.Client(base_url=server.url, timeout=60) as http:
         restored = http.post("/v1/galleries/h/restore", content=large.read_bytes())
         assert restored.status_code == 201
-    import socket
-    from contextlib import ExitStack
-
-    from tests.wire import address
-
     with ExitStack() as stack:
+        http = stack.enter_context(httpx.Client(base_url=server.url, timeout=60))
         for _ in range(2):
             one = stack.enter_context(socket.create_connection(address(server)))
             one.sendall(b"POST /v1/galleries/h/snapshot HTTP/1.1\r\nhost: x\r\n\r\n")
             assert one.recv(100).startswith(b"HTTP/1.1 200")
-        told = httpx.post(f"{server.url}/v1/galleries/g/snapshot")
+        told = http.post("/v1/galleries/g/snapshot")
         assert (told.status_code, told.headers["retry-after"]) == (503, "5")
         until(
             lambda: httpx.post(f"{server.url}/v1/galleries/g/snapshot").status_code == 200,

@@ -1,6 +1,7 @@
 """Bodies count by what has arrived, and are given back."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -116,6 +117,32 @@ def test_a_body_handed_on_is_counted_not_held_and_what_comes_behind_it_is_told()
         assert (body.size, held()) == (3, 0)
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("held_up", [True, False])
+def test_what_came_while_the_loop_was_held_up_is_no_silence(held_up: bool) -> None:
+    room, _ = bodies(idle_seconds_max=0.05)
+
+    async def scene() -> bytes:
+        came = asyncio.Event()
+
+        async def receive() -> Message:
+            await came.wait()
+            return {"type": "http.request", "body": b"heard", "more_body": False}
+
+        taken, _ = await room.one().handed_on("/v1/galleries/g/restore", Headers({}), receive)
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.1, came.set)
+        if held_up:
+            loop.call_soon(time.sleep, 0.6)
+        part: bytes = (await taken())["body"]
+        return part
+
+    if held_up:
+        assert asyncio.run(scene()) == b"heard"
+    else:
+        with pytest.raises(BodyTooSlow, match="SEMBLANCE_IDLE_SECONDS_MAX"):
+            asyncio.run(scene())
 
 
 def test_who_breaks_off_a_body_handed_on_is_gone() -> None:
