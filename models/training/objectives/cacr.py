@@ -54,7 +54,7 @@ def build(
 
     Args:
         temperature: one by the paper's t+ (1.0): its weights are softmaxes of the distances too.
-        negative_weight: the paper's t- on images.
+        negative_weight: the authors' t- on CIFAR-100 and STL-10; on CIFAR-10 it is 0.9.
 
     Raises:
         ValueError: the temperature is not above zero.
