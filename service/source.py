@@ -9,7 +9,7 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -30,13 +30,18 @@ class SourceInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns of a table are what; all others become the payload."""
+    """Which columns of a table are what; all others become the payload.
+
+    Args:
+        reads: what a picture reads; looked at in rows of pictures only.
+    """
 
     id: str = "id"
     label: str = "label"
     text: str = "text"
     vector: str = "vector"
     image: str = "image"
+    reads: str = "reads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,7 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
 
     Where there is an item beside a vector, the vector is its embedding, and it is kept.
     """
-    own = (columns.id, columns.label, columns.text, columns.vector, columns.image)
+    own = tuple(asdict(columns).values())
     cells = {name: value for name, value in cells.items() if value is not None or name not in own}
     item, vector, used = _content(cells, columns)
     if not used:
@@ -175,7 +180,9 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
     if columns.text in cells:
         return {"text": cells[columns.text]}, None, {columns.text}
     if columns.image in cells:
-        return {"image": _image(cells[columns.image])}, None, {columns.image}
+        picture = {"image": _image(cells[columns.image])}
+        reads = cells.get(columns.reads)
+        return picture | ({"reads": reads} if reads else {}), None, {columns.image, columns.reads}
     return None, None, set()
 
 

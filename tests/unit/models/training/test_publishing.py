@@ -51,6 +51,7 @@ def recipe(floors: Mapping[str, float]) -> Recipe:
         stages=[Stage(PREPROCESSING, TOWER, Idle(), Schedule(steps=1))],
         hand_on=fitted_to,
         complete=lambda tower: tower,
+        preprocessing=PREPROCESSING,
         objective=open_objective("info_nce").build(),
         trials=trials,
         unrelated="pair_score",
