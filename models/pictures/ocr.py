@@ -16,7 +16,7 @@ from models.pictures.reading import PIXELS_MAX, read
 
 PACKAGE = "rapidocr"
 # What bounds the time of a reading: every picture becomes this square, and few lines are read.
-SIDE = 640
+SIDE = 480
 LINES_MAX = 6
 SQUARE = Square(SIDE, ground=(255, 255, 255), contrast=(0, 0, 0), margin=0.04)
 SURE = 0.6  # of 1, below which what is read is mostly a figure that looks like a letter
