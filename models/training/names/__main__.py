@@ -1,4 +1,4 @@
-"""`python -m models.training.names`: what a reading should weigh, on brands that are learnt from."""
+"""`python -m models.training.names`: what a reading should weigh, on brands that are learnt."""
 
 from collections.abc import Sequence
 from pathlib import Path
