@@ -6,6 +6,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 TORCH ?= torch==2.13.0
 PORT ?= 8080
 BENCHMARKS ?=
+# Fast tests share nothing, and take all cores; slow ones are about time and memory, one at a time.
+FAST := -m "not slow" --numprocesses auto --maxprocesses 4
+SLOW := -m slow
 export SEMBLANCE_DATA_DIR ?= $(CURDIR)/.data
 
 .DEFAULT_GOAL := help
@@ -17,7 +20,8 @@ run: setup
 
 ## test: set up everything, torch too, and run all tests
 test: setup-dev
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q $(FAST)
+	$(BIN)/pytest -q $(SLOW)
 
 ## check: format, lint, strict types, import contracts, fast tests, doctests
 check: setup-dev
@@ -25,7 +29,7 @@ check: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m "not slow" --ignore=tests/end_to_end --ignore=tests/fault
+	$(BIN)/pytest -q $(FAST)
 
 ## bench: print the figures of README and docs, beside the bare libraries (BENCHMARKS="search start")
 bench: setup

@@ -17,6 +17,7 @@ from service.client import CallFailed, Client
 from service.settings import Settings
 from service.source import SourceRow
 
+FALSE_ACCEPT_RATE = 0.05  # of the samples that are asked with photos (their PHOTOS says how many)
 PENDING = "pending"  # stands for the moment at which the gallery is made, until that is known
 
 
@@ -69,6 +70,9 @@ async def build_sample(
     sent = sending_rows(lambda: _numbered(exemplars))
     rejects = Rejects(settings.data_dir / f"sample-{sample.NAME}.rejected.jsonl")
     tally = await build(client, sample.NAME, sent, rejects, on_progress)
+    if photos := getattr(sample, "PHOTOS", 0):
+        body = {"false_accept_rate": FALSE_ACCEPT_RATE, "photos": photos}
+        await client.gallery("POST", sample.NAME, "/calibrate", body)
     _remember(settings, sample, _version(sample, settings), made_at)
     return tally
 

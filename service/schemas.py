@@ -30,6 +30,7 @@ FilterJson = Annotated[
     ),
 ]
 FIELDS_MAX = 32
+PHOTOS_MAX = 2000  # drawn in one call, at some ten milliseconds each
 LIST_MAX = 100_000  # objects that are made before the setting's own bound is looked at
 Rate = Annotated[float, Field(ge=1e-6, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -168,6 +169,7 @@ class CalibrateRequest(Wire):
     queries: Annotated[list[LabelledQuery], Field(fail_fast=True, max_length=LIST_MAX)] | None = (
         None
     )
+    photos: Annotated[int, Field(ge=1, le=PHOTOS_MAX)] | None = None
 
 
 class VerifyRequest(Wire):

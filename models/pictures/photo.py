@@ -13,13 +13,15 @@ SIZE = 320, 240
 MARK = 180  # pixels of the mark's longer side, before it is seen from the side
 SLANT = 0.12  # of the mark's side, by which each of its corners moves
 NOISE = 8.0  # standard deviation in levels of 255
+FRAME = 0.05  # of a side, by which a crop may show more of the scene; a third of it, less
 
 
-def photographed(content: bytes, *, seed: int = 0) -> bytes:
-    """Make a JPEG of a scene with the picture in it: slanted, unevenly lit, blurred and noisy.
+def photographed(content: bytes, *, seed: int = 0, scene: bool = False) -> bytes:
+    """Make a JPEG of the picture in a photo: slanted, unevenly lit, blurred and noisy.
 
     Args:
-        seed: another scene for each; the same gives the same bytes.
+        seed: another photo for each; the same gives the same bytes.
+        scene: whether all of the photo is kept; else what a detector would cut out of it.
 
     Raises:
         InputError: the picture cannot be read.
@@ -29,15 +31,32 @@ def photographed(content: bytes, *, seed: int = 0) -> bytes:
     mark = image.convert("RGBA")
     mark = mark.crop(visible_box(mark) or (0, 0, *mark.size))
     mark = mark.resize(Square(MARK).inner(*mark.size), Image.Resampling.BICUBIC)
-    seen: NDArray[np.float64] = np.asarray(_slanted(mark, rng), np.float64)
+    slanted = _slanted(mark, rng)
+    seen: NDArray[np.float64] = np.asarray(slanted, np.float64)
     alpha = seen[..., 3:] / 255
     lit = (seen[..., :3] * alpha + _wall(rng) * (1 - alpha)) * _light(rng)
     sharp = Image.fromarray(lit.clip(0, 255).astype(np.uint8))
     blurred = np.asarray(sharp.filter(ImageFilter.GaussianBlur(0.8)))
     noisy = blurred + rng.normal(0, NOISE, (*blurred.shape[:2], 1))
+    photo = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+    if not scene:
+        photo = photo.crop(_frame(slanted, rng))
     out = io.BytesIO()
-    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=70)
+    photo.save(out, "JPEG", quality=70)
     return out.getvalue()
+
+
+def _frame(mark: Image.Image, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Frame the mark about as well as a detector does, within the scene."""
+    x0, y0, x1, y1 = visible_box(mark) or (0, 0, *mark.size)
+    left, top, right, bottom = rng.uniform(-FRAME / 3, FRAME, 4)
+    width, height = x1 - x0, y1 - y0
+    return (
+        max(0, round(x0 - left * width)),
+        max(0, round(y0 - top * height)),
+        min(mark.width, round(x1 + right * width)),
+        min(mark.height, round(y1 + bottom * height)),
+    )
 
 
 def _slanted(mark: Image.Image, rng: np.random.Generator) -> Image.Image:

@@ -263,29 +263,42 @@ async def identify(
 @click.argument("name")
 @click.argument("exemplar")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--seed", default=0, show_default=True, help="Another scene for each.")
+@click.option("--seed", default=0, show_default=True, help="Another photo for each.")
+@click.option("--scene", is_flag=True, help="The whole photo, in place of a crop of the mark.")
 @with_client
-async def photo(client: Client, name: str, exemplar: str, file: Path, seed: int) -> None:
+async def photo(
+    client: Client, name: str, exemplar: str, file: Path, seed: int, scene: bool
+) -> None:
     """Draw the picture of an EXEMPLAR of a gallery into FILE as a photo might show it.
 
     Seen from the side, in uneven light, blurred, noisy, as a jpeg: something to ask a gallery with.
     """
     from models.pictures.photo import photographed  # noqa: PLC0415 - for this command only
+    from service.photos import picture_of  # noqa: PLC0415 - as above
 
     kept = await client.gallery("GET", name, f"/exemplars/{quote(exemplar, safe='')}")
-    picture = (kept["item"] or {}).get("image")
+    picture = picture_of(kept["item"])
     if picture is None:
         raise click.ClickException(f"no picture is kept of {exemplar!r} in gallery {name!r}")
-    file.write_bytes(photographed(base64.b64decode(picture), seed=seed))
+    file.write_bytes(photographed(picture, seed=seed, scene=scene))
 
 
 @command.command("calibrate")
 @click.argument("name")
 @click.option("--false-accept-rate", default=0.01, show_default=True, type=float)
+@click.option(
+    "--photos", type=click.IntRange(min=1), help="Draw so many of its pictures as photos show them."
+)
 @with_client
-async def calibrate(client: Client, name: str, false_accept_rate: float) -> None:
-    """Set the threshold of `identify` from the gallery itself, at a stated false-accept rate."""
-    body = {"false_accept_rate": false_accept_rate}
+async def calibrate(
+    client: Client, name: str, false_accept_rate: float, photos: int | None
+) -> None:
+    """Set the threshold of `identify` from the gallery itself, at a stated false-accept rate.
+
+    A gallery of clean pictures that is asked with photos wants --photos: clean pictures are nearer
+    to each other than to photos, and a threshold found on them refuses those.
+    """
+    body = {"false_accept_rate": false_accept_rate, "photos": photos}
     reply = await client.gallery("POST", name, "/calibrate", body)
     click.echo(json.dumps(reply, indent=2))
 

@@ -1,5 +1,6 @@
 """Galleries themselves: create, list, show, delete, calibrate."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi import Response
 from service.access import sees
 from service.errors import RequestInvalid
 from service.parts import AskingOf, PartsOf
+from service.photos import photos_of
 from service.replies import Json
 from service.reply_schemas import CalibrationOut, DeletedReply, GalleriesReply, GalleryOut
 from service.routing import gallery_of, needs, new_router
@@ -97,20 +99,33 @@ async def delete(gallery: str, parts: PartsOf) -> Response:
 async def calibrate(
     gallery: str, asked: CalibrateRequest, parts: PartsOf, asking: AskingOf
 ) -> Response:
-    """Set the threshold for a stated false-accept rate, from queries or the gallery itself."""
+    """Set the threshold for a stated false-accept rate.
+
+    From labelled `queries`; or from the gallery itself: its exemplars as they are, or so many
+    `photos` drawn of its pictures, for one of clean pictures that is asked with photos.
+    """
     found = gallery_of(parts, asking, gallery)
     queries = asked.queries
+    if queries is not None and asked.photos is not None:
+        raise RequestInvalid("send queries or photos, one of the two", param="photos")
     if queries is not None and not 1 <= len(queries) <= parts.settings.exemplars_max:
         raise RequestInvalid(
             f"queries has {len(queries)}; send 1 to {parts.settings.exemplars_max} "
             "(SEMBLANCE_EXEMPLARS_MAX), or none",
             param="queries",
         )
+    items: Sequence[object] | None = None
+    labels: Sequence[str | None] | None = None
+    if queries is not None:
+        items, labels = [one.query for one in queries], [one.label for one in queries]
+    elif asked.photos is not None:
+        most = asked.photos
+        items, labels = await run_sync(lambda: photos_of(found, most, go_on=asking.check_time))
     calibration = await parts.searcher.calibrate(
         found,
         false_accept_rate=asked.false_accept_rate,
-        items=None if queries is None else [one.query for one in queries],
-        labels=None if queries is None else [one.label for one in queries],
+        items=items,
+        labels=labels,
         asking=asking,
     )
     rendered: dict[str, Any] = asdict(calibration)

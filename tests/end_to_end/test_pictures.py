@@ -85,11 +85,19 @@ def test_whose_mark_is_in_the_photo(server: Server, tmp_path: Path) -> None:
     assert told.startswith("match  purple")
 
     scene = tmp_path / "scene.jpg"
-    gallery(server, "photo", "marks", "red/mark.svg", scene, "--seed", 3)
+    gallery(server, "photo", "marks", "red/mark.svg", scene, "--seed", 3, "--scene")
     first = scene.read_bytes()
     assert look(first).width == 320
-    gallery(server, "photo", "marks", "red/mark.svg", scene, "--seed", 3)
+    gallery(server, "photo", "marks", "red/mark.svg", scene, "--seed", 3, "--scene")
     assert scene.read_bytes() == first, "the same seed gives the same scene"
+    gallery(server, "photo", "marks", "red/mark.svg", scene)
+    assert look(scene.read_bytes()).width < 320, "cut out of its scene"
+
+    rate = ("--false-accept-rate", 0.3)
+    clean = json.loads(gallery(server, "calibrate", "marks", *rate))
+    drawn = json.loads(gallery(server, "calibrate", "marks", *rate, "--photos", 9))
+    assert (drawn["impostors"], drawn["genuine"]) == (4, 4)
+    assert drawn["threshold"] != clean["threshold"]
 
     body = {"model": "cells", "pairs": [[_item(path), _item(path)]], "threshold": 0.8}
     reply = httpx.post(f"{server.url}/v1/verify", json=body)

@@ -12,6 +12,7 @@ from PIL import Image
 from models.modalities.image import build
 from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
+from models.pictures.photo import photographed
 from tests.picture_bundle import DIM, SIDE, reference, write_picture_bundle
 from tests.pictures import encoded, noise, png
 from tests.unit.service.test_api import error_of, play
@@ -152,3 +153,39 @@ def test_an_enrolment_of_more_than_one_call_may_cost_is_embedded_in_several(
         assert error["code"] == "call_too_large"
 
     play(tmp_path, scene, encoders=[encoder], call_cost_max=2 * SIDE * SIDE)
+
+
+def test_a_gallery_of_pictures_is_calibrated_on_photos_drawn_of_them(
+    encoder: OnnxEncoder, tmp_path: Path
+) -> None:
+    """As if the photos had been sent, of all that have a label and a picture."""
+    marks = {colour: mark(colour) for colour in COLOURS}
+    drawn = [photographed(content, seed=at) for at, content in enumerate(marks.values())]
+    sent = [
+        {"query": item(photo), "label": colour}
+        for colour, photo in zip(COLOURS, drawn, strict=True)
+    ]
+
+    async def scene(client: httpx.AsyncClient) -> None:
+        await client.put("/v1/galleries/g", json={"model": "cells"})
+        rows = [{"id": c, "label": c, "item": item(m)} for c, m in marks.items()]
+        rows.append({"id": "no label", "item": item(mark("black"))})
+        rows.append({"id": "no picture", "label": "x", "item": {"vector": [1.0] * DIM}})
+        await post(client, "/v1/galleries/g/exemplars", {"exemplars": rows})
+        path, rate = "/v1/galleries/g/calibrate", {"false_accept_rate": 0.3}
+        found = await post(client, path, rate | {"photos": 9})
+        assert found["impostors"] == len(COLOURS)
+        assert found == await post(client, path, rate | {"queries": sent})
+        assert found != await post(client, path, rate)
+        two = await post(client, path, {"false_accept_rate": 0.4, "photos": 2})
+        assert two["impostors"] == 2
+
+        error = await post(client, path, rate | {"photos": 2, "queries": sent}, 422)
+        assert "one of the two" in error["message"]
+        for photos in (0, 2001):
+            await post(client, path, rate | {"photos": photos}, 422)
+        await client.put("/v1/galleries/texts", json={"space": "s", "dim": DIM})
+        error = await post(client, "/v1/galleries/texts/calibrate", rate | {"photos": 2}, 422)
+        assert "keeps no labelled pictures" in error["message"]
+
+    play(tmp_path, scene, encoders=[encoder])
