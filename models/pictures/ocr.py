@@ -49,6 +49,10 @@ class Reader:
         )
         # Its settings are changed by each of its calls, and its memory is some 200 MB.
         self._turn = threading.Lock()
+        # Its models are loaded at their first use: now, and not while somebody waits.
+        blank = np.full((SIDE, SIDE, 3), 255, np.uint8)
+        self._engine(blank, use_det=True, use_cls=False, use_rec=False)
+        self._engine(blank[:LINE_PIXELS], use_det=False, use_cls=False, use_rec=True)
 
     def __call__(self, content: bytes) -> str:
         """Read a picture: its lines from top to bottom, without those that are small beside others.

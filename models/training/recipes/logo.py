@@ -88,7 +88,8 @@ def build(data: Path, work: Path) -> Recipe:
         training_data=(
             "SVG marks of gilbarbara/logos (CC0), simple-icons (CC0), pheralb/svgl (MIT) and "
             "devicon (MIT), less one brand in ten by hash; emblems, wordmarks and signs drawn by "
-            "this recipe; grounds from GroceryStoreDataset (MIT) and Debian's mate-backgrounds. "
+            "this recipe; grounds from GroceryStoreDataset (MIT) and Debian's mate-backgrounds; "
+            "for what marks read, names of the WiRLD list (by Abhiram4572/LogoIdent). "
             "Trade marks remain their owners'."
         ),
         stages=[
