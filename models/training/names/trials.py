@@ -15,7 +15,6 @@ from models.pictures.photo import photographed
 from models.training.evaluation import Trial
 from models.training.marks.collections import LISTING, rasterised
 from models.training.recipe import as_item
-from models.training.trials import DISTRACTORS
 from models.training.views.pairs import held_out
 
 LEARNT_EVERY = 8  # of the brands that are learnt from, one in so many is weighed on
@@ -33,27 +32,19 @@ def weighed(brand: str) -> bool:
 def across_collections(logos: Path, asked: Callable[[str], bool]) -> Trial:
     """Enrol brands as one collection draws them, and ask as another does, at nearest proportions.
 
-    The trial has brands that stand in two collections; others are distractors, those of the
-    same kind first.
-
     Args:
-        asked: of which brands.
+        asked: of which brands; those of one collection only are distractors.
     """
-    pairs, first, later = [], [], []
+    pairs, others = [], []
     for brand, files in sorted(_files(logos).items()):
+        if not asked(brand):
+            continue
         found = [[mark for path in files[name] if (mark := _mark(path))] for name in sorted(files)]
-        found = [marks for marks in found if marks] if asked(brand) else []
+        found = [marks for marks in found if marks]
         if len(found) > 1:
             pairs.append((brand, *_nearest(found[0], [m for marks in found[1:] for m in marks])))
         elif found:
-            first.append((brand, found[0][0][1]))
-        elif not asked(brand):
-            later.append((brand, next(iter(files.values()))[0]))
-    others = first[:DISTRACTORS]
-    lacking = DISTRACTORS - len(others)
-    every = max(1, len(later) // max(1, lacking))
-    drawn = ((brand, _mark(path)) for brand, path in later[::every][:lacking])
-    others += [(brand, mark[1]) for brand, mark in drawn if mark]
+            others.append((brand, found[0][0][1]))
     return Trial(
         [one for _, one, _ in pairs] + [one for _, one in others],
         [other for _, _, other in pairs],
