@@ -218,7 +218,7 @@ def url_of(value: object) -> tuple[str, str] | None:
     >>> url_of({"image": "https://example.com/a.png"})
     ('image', 'https://example.com/a.png')
     """
-    if isinstance(value, Mapping) and not set(value) - {*KINDS, BESIDE}:
+    if isinstance(value, Mapping) and len(set(value) - {BESIDE}) == 1:
         for kind in KINDS:
             content = value.get(kind)
             if isinstance(content, str) and content[:8].lower().startswith(("https://", "http://")):
