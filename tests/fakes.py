@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.errors import ItemEmpty, ItemTooLarge, ModalityUnsupported
 from models.manifest import Manifest
 from models.modality import Features, Item, Role
+from tests.pace import PACE
 
 
 class Poisoned(RuntimeError):
@@ -90,7 +91,7 @@ class FakeEncoder:
     def run(self, feeds: list[str]) -> NDArray[np.float32]:
         texts = feeds
         self.inside = True
-        self.gate.wait(10)
+        self.gate.wait(10 * PACE)
         self.inside = False
         self.batches.append(texts)
         if any("deadly" in text for text in texts):

@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet
 
+from tests.pace import PACE
 from tests.unit.service.test_api import error_of, play
 
 NDJSON, PARQUET = "application/x-ndjson", "application/vnd.apache.parquet"
@@ -47,7 +48,7 @@ class Calls:
         return found
 
     async def reaches(self, number: int, *states: str) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(20 * PACE):
             while (job := await self.job(number))["state"] not in states:
                 await asyncio.sleep(0.01)
         return job
@@ -61,7 +62,7 @@ class Calls:
         return [{k: v for k, v in row.items() if k != "seq"} for row in page["exemplars"]]
 
     async def swept(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(5 * PACE):
             while any(self.spool.glob("*")):
                 await asyncio.sleep(0.01)
 

@@ -11,6 +11,8 @@ from typing import Self
 
 import pytest
 
+from tests.pace import PACE
+
 
 class RedisServer:
     """`redis-server` on a free port, keeping nothing on disk; a context manager.
@@ -59,7 +61,7 @@ class RedisServer:
     def kill(self) -> None:
         """Kill it at once, as a power cut would."""
         self.process.kill()  # which ends a frozen process too
-        self.process.wait(10)
+        self.process.wait(10 * PACE)
 
     def pause(self) -> None:
         """Freeze it: it keeps its connections, and answers nobody."""

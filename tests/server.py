@@ -51,7 +51,7 @@ class Server:
 
     def _end(self) -> int:
         code = self.process.wait(30 * PACE)
-        self._reader.join(5)
+        self._reader.join(5 * PACE)
         assert self.process.stderr is not None
         self.process.stderr.close()
         return code

@@ -154,7 +154,7 @@ def settled(server: Server, before: Held, *, seconds: float = 10) -> None:
     now = held(server)
     assert now.threads <= max(before.threads, 10) + 40
     assert now.descriptors <= max(before.descriptors, 20) + 80
-    assert httpx.get(f"{server.url}/readyz", timeout=10).status_code == 200
+    assert httpx.get(f"{server.url}/readyz", timeout=10 * PACE).status_code == 200
     series = httpx.get(f"{server.url}/metrics").text
     assert "semblance_connections 1.0\n" in series
     assert "semblance_bodies_bytes 0.0\n" in series

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.pace import PACE
+
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LINTER = PROJECT["tool"]["importlinter"]
@@ -83,7 +85,7 @@ def broken(sources: Path) -> set[str]:
         env=os.environ | {"COLUMNS": "200"},  # a name is never wrapped
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=60 * PACE,
         check=False,
     )
     names = set(re.findall(r"^(.+) BROKEN\b", done.stdout, re.MULTILINE))

@@ -18,6 +18,7 @@ import pytest
 
 from service.imports.reading import BATCH_ITEMS
 from service.imports.runner import UNDER_WAY_MAX
+from tests.pace import PACE
 from tests.server import Server
 
 pytestmark = pytest.mark.slow
@@ -90,7 +91,7 @@ def ran(*words: object, folder: Path) -> tuple[int, str, str]:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=120 * PACE,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
@@ -205,7 +206,7 @@ def test_a_killed_build_goes_on_where_it_was(
     words = ("build", "many", many(tmp_path), "--model", "minilm", "--server", server.url)
     process = under_way(*words, server=server, folder=tmp_path)
     process.send_signal(blow)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30 * PACE)
     if blow == signal.SIGINT:
         assert process.returncode == 3
         assert err.splitlines()[-1] == "Error: stopped; run the same command again to go on"
@@ -229,7 +230,7 @@ def test_a_server_that_dies_stops_the_build_and_nothing_acknowledged_is_lost(
         process = under_way(*words, server=server, folder=tmp_path)
         stood = count_of(server, "many")
         server.kill()
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60 * PACE)
         assert process.returncode == 3, err
         assert "what was acknowledged stands: run the same command again to go on" in err
     with Server(data) as server:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.pace import PACE
+
 ROOT = Path(__file__).parents[2]
 ABSENT = {"torch", "transformers", "sentence_transformers", "onnx", "onnxscript"}
 MODEL = "minilm"
@@ -45,7 +47,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         env={k: v for k, v in os.environ.items() if not k.startswith("SEMBLANCE_")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=120 * PACE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

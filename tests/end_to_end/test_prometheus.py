@@ -18,6 +18,7 @@ import yaml
 
 from service.key_file import add_key
 from tests.expressions import ALERTS, DEPLOY, SHOWN, WATCHED
+from tests.pace import PACE
 from tests.server import Server
 
 CASES = Path(__file__).with_name("alert_cases.yml")
@@ -86,7 +87,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
 def call_often(url: str, key: str, client: httpx.Client) -> None:
     """Call the service until Prometheus has seen it grow over some scrapes."""
     headers = {"authorization": f"Bearer {key}"}
-    until = time.monotonic() + 60
+    until = time.monotonic() + 60 * PACE
     with httpx.Client(base_url=url, headers=headers) as service:
         service.put("/v1/galleries/seen", json={"model": "minilm"}).raise_for_status()
         while time.monotonic() < until:

@@ -14,9 +14,10 @@ import pytest
 
 from service.sampling import missing
 from service.settings import Settings
+from tests.pace import PACE
 from tests.server import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1000)]  # a machine may be five times slower
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 * PACE)]
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS_MAX = 900
 
@@ -26,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that has built its samples by itself, from the standard library of this Python."""
     folder = tmp_path_factory.mktemp("data")
     with Server(folder, samples=True) as server:
-        until = time.monotonic() + BUILD_SECONDS_MAX
+        until = time.monotonic() + BUILD_SECONDS_MAX * PACE
         while missing(Settings(data_dir=folder)):
             assert time.monotonic() < until, "the sample gallery was not built"
             time.sleep(0.5)
@@ -76,7 +77,7 @@ def test_the_commands_of_the_pages_work(server: Server, page: str, tmp_path: Pat
             env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=120 * PACE,
             check=False,
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
@@ -116,6 +117,6 @@ def test_the_answer_in_the_readme_is_the_one_given(server: Server) -> None:
 def asked(server: Server, question: str, k: int = 5) -> list[dict[str, Any]]:
     """Ask the sample gallery."""
     body = {"query": question, "k": k}
-    reply = httpx.post(f"{server.url}/v1/galleries/python/search", json=body, timeout=30)
+    reply = httpx.post(f"{server.url}/v1/galleries/python/search", json=body, timeout=30 * PACE)
     hits: list[dict[str, Any]] = reply.raise_for_status().json()["results"][0]["hits"]
     return hits

@@ -47,7 +47,7 @@ LARGE = f"{G}/exemplars?limit=200"  # an answer of 12 MB
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     allow_many_files()
     with Server(tmp_path_factory.mktemp("data"), *FLAGS) as server:
-        with httpx.Client(base_url=server.url, timeout=30) as http:
+        with httpx.Client(base_url=server.url, timeout=30 * PACE) as http:
             http.put(G, json={"space": "s", "dim": 2}).raise_for_status()
             for first in range(0, 200, 10):
                 rows = [
@@ -85,7 +85,7 @@ def test_who_spoke_while_the_machine_stood_still_is_answered(server: Server, bef
     with contextlib.ExitStack() as stack:
 
         def connect() -> socket.socket:
-            return stack.enter_context(socket.create_connection(address(server), timeout=30))
+            return stack.enter_context(socket.create_connection(address(server), timeout=30 * PACE))
 
         early = [connect() for _ in range(20)]
         until(lambda: held(server).sockets >= before.sockets + 20, 2, "they are accepted")
@@ -107,7 +107,7 @@ def test_who_spoke_while_the_machine_stood_still_is_answered(server: Server, bef
 async def latencies(server: Server, until_done: asyncio.Future[object]) -> list[float]:
     """Ask as an honest caller does, again and again, until something else is done."""
     taken = []
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30 * PACE) as http:
         while not until_done.done():
             started = time.monotonic()
             body = {"model": "minilm", "input": f"honest {started}"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.pace import PACE
 from tests.server import Server
 from tests.wire import address, embedding, replies, request
 
@@ -29,7 +30,7 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         headers = {"content-type": "application/json"}
-        with httpx.Client(base_url=self.url, timeout=30, headers=headers) as http:
+        with httpx.Client(base_url=self.url, timeout=30 * PACE, headers=headers) as http:
             while not self.gone:
                 began = time.monotonic()
                 try:
@@ -66,7 +67,7 @@ def test_a_stop_under_load_answers_what_is_open_and_ends_in_time(
         code = server.stop()
         took = time.monotonic() - asked_at
         for caller in callers:
-            caller.join(10)
+            caller.join(10 * PACE)
         assert (code, took < DRAIN_SECONDS + 2) == (0, True), took
         for quiet in (idle, half_a_head):
             assert quiet.recv(1000) == b""

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from service.key_file import add_key, list_keys
+from tests.pace import PACE
 from tests.server import Server
 
 TAKEN_UP_SECONDS = 2.0
@@ -20,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 def keys_command(path: Path, *words: str) -> str:
     """Run `semblance keys` as an operator does."""
     command = [sys.executable, "-m", "service", "keys", *words, "--file", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, timeout=60 * PACE, check=True
+    )
     assert "within a second" in done.stderr
     return done.stdout.strip()
 
@@ -37,7 +40,7 @@ class Caller(threading.Thread):
     def run(self) -> None:
         headers = {"authorization": f"Bearer {self.token}"}
         body = {"model": "minilm", "input": "whose is this?"}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=30) as http:
+        with httpx.Client(base_url=self.url, headers=headers, timeout=30 * PACE) as http:
             while not self.stopped.is_set():
                 reply = http.post("/v1/embeddings", json=body)
                 self.answers.append((time.monotonic(), reply.status_code))
@@ -47,7 +50,7 @@ class Caller(threading.Thread):
 
     def waits_for(self, status: int) -> float:
         """Wait for the first answer of this status; return when it came."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 30 * PACE
         while time.monotonic() < until:
             for at, answered in list(self.answers):
                 if answered == status:
@@ -112,7 +115,7 @@ def test_changes_at_once_lose_none(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(60 * PACE)
         assert worker.exitcode == 0
     names = [f"{who}-{number}" for who in range(3) for number in range(10)]
     assert sorted(key.name for key in list_keys(path)) == sorted(names)

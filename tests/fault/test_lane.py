@@ -112,9 +112,9 @@ def test_a_dead_thread_fails_its_waiters_and_is_replaced() -> None:
             behind = embed(lane, "behind", "it")
             await until(waiting(lane, 2))
             encoder.gate.set()
-            call = await asyncio.wait_for(doomed, 5)
+            call = await asyncio.wait_for(doomed, 5 * PACE)
             assert isinstance(call.outcomes[0], LaneDead)
-            call = await asyncio.wait_for(behind, 5)
+            call = await asyncio.wait_for(behind, 5 * PACE)
             assert all(isinstance(outcome, Embedded) for outcome in call.outcomes)
         await until(lambda: len(lane._runners._threads) == 2)
         call = await embed(lane, "afterwards")
@@ -133,9 +133,9 @@ def test_a_runner_that_dies_of_the_queue_fails_what_waits_and_is_replaced(
 
         with monkeypatch.context() as patched:
             patched.setattr(lane._runners._batcher, "take", broken)
-            call = await asyncio.wait_for(embed(lane, "lost"), 5)
+            call = await asyncio.wait_for(embed(lane, "lost"), 5 * PACE)
             assert isinstance(call.outcomes[0], LaneDead)
-        call = await asyncio.wait_for(embed(lane, "found"), 5)
+        call = await asyncio.wait_for(embed(lane, "found"), 5 * PACE)
         assert isinstance(call.outcomes[0], Embedded)
 
     with lane_of(FakeEncoder()) as lane:
@@ -155,9 +155,11 @@ def test_a_runner_that_dies_of_the_series_leaves_nobody_without_an_answer(
 
         monkeypatch.setattr(lane._metrics, place, broken)
         calls = [embed(lane, f"text {n}") for n in range(4)]
-        for call in await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5):
+        for call in await asyncio.wait_for(
+            asyncio.gather(*calls, return_exceptions=True), 5 * PACE
+        ):
             assert isinstance(call, Call | EncodeFailed)
-        call = await asyncio.wait_for(embed(lane, "afterwards"), 5)
+        call = await asyncio.wait_for(embed(lane, "afterwards"), 5 * PACE)
         assert isinstance(call.outcomes[0], Embedded)
 
     with lane_of(FakeEncoder()) as lane:
@@ -167,8 +169,8 @@ def test_a_runner_that_dies_of_the_series_leaves_nobody_without_an_answer(
 def test_a_decoder_that_breaks_down_ends_its_call_and_no_other() -> None:
     async def scene(lane: Lane) -> None:
         with pytest.raises(EncodeFailed):
-            await asyncio.wait_for(embed(lane, "a", "panic"), 5)
-        call = await asyncio.wait_for(embed(lane, "afterwards"), 5)
+            await asyncio.wait_for(embed(lane, "a", "panic"), 5 * PACE)
+        call = await asyncio.wait_for(embed(lane, "afterwards"), 5 * PACE)
         assert isinstance(call.outcomes[0], Embedded)
         assert lane.idle
 
@@ -189,7 +191,7 @@ def test_a_thread_that_cannot_be_started_is_started_when_there_is_one(
         assert not lane.alive
 
     async def scene() -> None:
-        call = await asyncio.wait_for(embed(lane, "now there is"), 5)
+        call = await asyncio.wait_for(embed(lane, "now there is"), 5 * PACE)
         assert isinstance(call.outcomes[0], Embedded)
 
     asyncio.run(scene())
@@ -210,7 +212,7 @@ def test_callers_who_leave_beside_others_take_only_themselves_along() -> None:
         assert isinstance(gone, asyncio.Future)
         gone.cancel()
         encoder.gate.set()
-        for call in await asyncio.wait_for(asyncio.gather(held, *calls), 5):
+        for call in await asyncio.wait_for(asyncio.gather(held, *calls), 5 * PACE):
             assert all(isinstance(outcome, Embedded) for outcome in call.outcomes)
         assert not lane._runners._deaths
         for series in ("queue_cost", "queue_seconds", "interactive_queue_seconds"):
@@ -405,7 +407,7 @@ def test_a_deadline_that_cannot_be_met_is_refused_and_one_that_passed_is_dropped
         await until(waiting(lane, 1))
         await asyncio.sleep(0.06)
         encoder.gate.set()
-        call = await asyncio.wait_for(late, 5)
+        call = await asyncio.wait_for(late, 5 * PACE)
         assert isinstance(call.outcomes[0], DeadlineExceeded)
         await held
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.bench.callers import WORDS
 from tests.bench.figures import resident_bytes
+from tests.pace import PACE
 from tests.server import Server
 
 CALLS, WARM = 1500, 300
@@ -21,7 +22,7 @@ def test_memory_does_not_grow_over_thousands_of_shapes(tmp_path: Path) -> None:
     read: list[int] = []
     with (
         Server(tmp_path, "--cache-bytes-max", "0") as server,
-        httpx.Client(base_url=server.url, timeout=60) as http,
+        httpx.Client(base_url=server.url, timeout=60 * PACE) as http,
     ):
         for _ in range(CALLS):
             longest = rng.choice((4, 30, 250))

@@ -63,7 +63,7 @@ class Process:
 
     async def written(self) -> None:
         """Wait until nothing waits to be written."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(5 * PACE):
             while self.shared._writer is not None and not self.shared._writer.done():
                 await asyncio.sleep(0.001)
 
@@ -165,7 +165,7 @@ def test_a_frozen_redis_costs_one_wait_and_is_found_again(server: RedisServer) -
         assert process.count("redis_away") == 1
         assert process.count(ERRORS) >= 50
         server.resume()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(10 * PACE):
             while process.count("redis_away"):
                 await process.ask(f"again {time.monotonic()}")
                 await asyncio.sleep(0.05)
@@ -401,7 +401,7 @@ class Load(threading.Thread):
         self.statuses: set[int] = set()
 
     def run(self) -> None:
-        with httpx.Client(base_url=self.url, timeout=30) as http:
+        with httpx.Client(base_url=self.url, timeout=30 * PACE) as http:
             asked = 0
             while not self.ending.is_set():
                 asked += 1
@@ -440,7 +440,7 @@ def test_redis_killed_under_load_costs_nobody_more_than_one_wait(tmp_path: Path)
             time.sleep(1)
             away = httpx.get(f"{one.url}/metrics").text
             with RedisServer(tmp_path / "redis", port=first.port):
-                deadline = time.monotonic() + 20
+                deadline = time.monotonic() + 20 * PACE
                 while counted(httpx.get(f"{one.url}/metrics").text, "redis_away"):
                     assert time.monotonic() < deadline
                     time.sleep(0.1)

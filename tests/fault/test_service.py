@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.pace import PACE
 from tests.server import Server
 
 DIM = 16
@@ -49,7 +50,7 @@ class Caller(threading.Thread):
         self.acknowledged = first - 1
 
     def run(self) -> None:
-        with httpx.Client(base_url=self.url, timeout=30) as http:
+        with httpx.Client(base_url=self.url, timeout=30 * PACE) as http:
             for number in itertools.count(self.first):
                 try:
                     body = {"exemplars": exemplars(self.caller, number)}
@@ -189,7 +190,7 @@ def vector(number: str) -> bytes:
 def test_junk_is_refused_by_name_and_the_service_is_as_healthy_as_before(
     server: Server, path: str, body: bytes, status: int, code: str
 ) -> None:
-    reply = httpx.post(server.url + path, content=body, headers=JSON, timeout=60)
+    reply = httpx.post(server.url + path, content=body, headers=JSON, timeout=60 * PACE)
     error = reply.json()["error"]
     assert (reply.status_code, error["code"]) == (status, code), error
     assert set(error) == {"message", "type", "code", "param", "request_id"}
@@ -230,7 +231,7 @@ def test_a_bad_exemplar_of_any_kind_fails_alone(server: Server) -> None:
     good = [{"id": f"good-{n}", "item": f"number {n}"} for n in range(len(bad))]
     mixed = [one for pair in zip(good, bad, strict=True) for one in pair]
     url = f"{server.url}{GALLERY}/exemplars"
-    reply = httpx.post(url, json={"exemplars": mixed}, timeout=60).raise_for_status().json()
+    reply = httpx.post(url, json={"exemplars": mixed}, timeout=60 * PACE).raise_for_status().json()
     assert reply["enrolled"] == len(good)
     assert [one["position"] for one in reply["failed"]] == list(range(1, len(mixed), 2))
     assert all(one["code"] and one["message"] for one in reply["failed"])
@@ -265,11 +266,11 @@ def test_the_work_of_a_caller_who_has_gone_is_dropped(server: Server) -> None:
     body = json.dumps({"model": "minilm", "input": texts}).encode()
     with socket.create_connection(address(server)) as connection:
         connection.sendall(head(EMBED, len(body)) + body)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 30 * PACE
         while queued(server) < 100_000:
             assert time.monotonic() < until
             time.sleep(0.05)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 20 * PACE
     while queued(server):
         assert time.monotonic() < until, "the work of the caller who has gone is still done"
         time.sleep(0.05)

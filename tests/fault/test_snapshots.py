@@ -78,7 +78,7 @@ def test_kill_in_the_middle_of_a_restoration_leaves_the_old_gallery(
 
         def restore(url: str = server.url) -> None:
             with pytest.raises(httpx.HTTPError):
-                httpx.post(url + RESTORE, content=large.read_bytes(), timeout=60)
+                httpx.post(url + RESTORE, content=large.read_bytes(), timeout=60 * PACE)
 
         caller = threading.Thread(target=restore)
         caller.start()
@@ -106,7 +106,7 @@ def test_searches_and_writes_go_on_while_one_is_restored_and_taken(
     replies: list[httpx.Response] = []
 
     def restore() -> None:
-        with httpx.Client(base_url=server.url, timeout=60) as http:
+        with httpx.Client(base_url=server.url, timeout=60 * PACE) as http:
             replies.append(http.post(RESTORE, content=large.read_bytes()))
             replies.append(http.post("/v1/galleries/g/snapshot"))
         done.set()
@@ -114,7 +114,7 @@ def test_searches_and_writes_go_on_while_one_is_restored_and_taken(
     caller = threading.Thread(target=restore)
     caller.start()
     waits, dims = [], []
-    with httpx.Client(base_url=server.url, timeout=60) as http:
+    with httpx.Client(base_url=server.url, timeout=60 * PACE) as http:
         http.put("/v1/galleries/beside", json={"space": "t", "dim": 2}).raise_for_status()
         while not done.is_set():
             started = time.monotonic()
@@ -164,7 +164,7 @@ def test_what_is_huge_and_hostile_takes_little_memory_and_a_bounded_file(
             (signed([head(), rows_frame([values, line(id="")], [UNIT, UNIT]), (END, b"")]), 422),
             (signed([head(), rows_frame([text], [[2.0, 0, 0, 0]]), (END, b"")]), 422),
         ):
-            reply = httpx.post(server.url + RESTORE, content=content, timeout=120)
+            reply = httpx.post(server.url + RESTORE, content=content, timeout=120 * PACE)
             assert reply.status_code == status, reply.text
             assert reply.json()["error"]["code"] == "snapshot_corrupt"
     finally:
@@ -186,11 +186,11 @@ def test_a_body_that_stalls_is_told_and_gives_its_place_back(server: Server) -> 
 
 
 def test_a_caller_who_does_not_read_gives_the_place_back(server: Server, large: Path) -> None:
-    with httpx.Client(base_url=server.url, timeout=60) as http:
+    with httpx.Client(base_url=server.url, timeout=60 * PACE) as http:
         restored = http.post("/v1/galleries/h/restore", content=large.read_bytes())
         assert restored.status_code == 201
     with ExitStack() as stack:
-        http = stack.enter_context(httpx.Client(base_url=server.url, timeout=60))
+        http = stack.enter_context(httpx.Client(base_url=server.url, timeout=60 * PACE))
         for _ in range(2):
             one = stack.enter_context(socket.create_connection(address(server)))
             one.sendall(b"POST /v1/galleries/h/snapshot HTTP/1.1\r\nhost: x\r\n\r\n")

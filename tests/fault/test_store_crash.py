@@ -15,6 +15,7 @@ from index.errors import FolderLocked
 from index.exemplar import Exemplar
 from index.galleries import Galleries
 from tests.fault.disk import DiskFile, watched
+from tests.pace import PACE
 
 ROOT = Path(__file__).parents[2]
 BATCH = 20
@@ -85,7 +86,7 @@ def test_a_second_process_is_refused_while_the_first_lives_and_welcome_after_its
 
 
 def test_a_full_disk_refuses_the_write_keeps_the_rest_and_heals(tmp_path):
-    spoken, _ = child("full", tmp_path).communicate(timeout=60)
+    spoken, _ = child("full", tmp_path).communicate(timeout=60 * PACE)
     refused, stands, found, again = spoken.splitlines()
     number = int(refused.split()[1])
     assert number > 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fault.enrolling import SOME
+from tests.pace import PACE
 
 ROOT = Path(__file__).parents[2]
 CALL = re.compile(
@@ -53,7 +54,7 @@ def test_an_acknowledgement_leaves_when_the_log_is_on_disk(tmp_path):
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=120,
+        timeout=120 * PACE,
         check=False,
     )
     if "ptrace" in done.stderr:

@@ -18,6 +18,7 @@ from service.errors import EncodeFailed, LaneDead, Overloaded
 from service.metrics import Metrics
 from service.recall import Recall
 from tests.fakes import row_of
+from tests.pace import PACE
 
 FORM = Form("space", 8, None, True)
 
@@ -83,7 +84,7 @@ def test_nobody_pays_for_anybody_else(calls: list[Caller], bytes_max: int) -> No
                 await turns(caller.comes + caller.leaves)
                 task.cancel()
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(10 * PACE):
             await asyncio.gather(*map(leave, calls, tasks))
             ends = await asyncio.gather(*tasks, return_exceptions=True)
         for caller, end in zip(calls, ends, strict=True):

@@ -375,7 +375,7 @@ def test_searches_under_way_leave_the_store_to_others(gallery, people, monkeypat
 
     def slow(view, *args, **kwargs):
         scanning.release()
-        assert go_on.wait(20)
+        assert go_on.wait(20 * PACE)
         return search(view, *args, **kwargs)
 
     monkeypatch.setattr(View, "search", slow)
@@ -387,7 +387,7 @@ def test_searches_under_way_leave_the_store_to_others(gallery, people, monkeypat
     for thread in threads:
         thread.start()
     for _ in threads:
-        assert scanning.acquire(timeout=20)
+        assert scanning.acquire(timeout=20 * PACE)
     started = time.monotonic()
     assert gallery.read("e1").id == "e1"
     assert time.monotonic() - started < 5 * PACE

@@ -12,6 +12,7 @@ from index import removals
 from index.errors import GalleryUnknown
 from index.exemplar import Exemplar
 from index.galleries import Galleries
+from tests.pace import PACE
 
 
 def left(folder: Path) -> tuple[int, int, int]:
@@ -26,7 +27,7 @@ def left(folder: Path) -> tuple[int, int, int]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 10 * PACE
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -16,6 +16,7 @@ from PIL import Image
 from models.errors import InputError, ItemEmpty, ItemTooLarge, ItemUndecodable
 from models.modalities.image import build
 from models.modality import Features, Item
+from tests.pace import PACE
 from tests.pictures import chunk, encoded, noise, png, tiff
 
 ROW = bytes(1 + 3 * 8)
@@ -213,7 +214,7 @@ def test_decoders_say_nothing_of_single_files() -> None:
         [sys.executable, "-W", "always", "-c", SAYS_NOTHING],
         input=b"--next--".join(contents),
         capture_output=True,
-        timeout=60,
+        timeout=60 * PACE,
         check=True,
         cwd=Path(__file__).parents[3],
     )

@@ -13,6 +13,7 @@ from service.bodies import Bodies, Body, ClientGone
 from service.errors import BodyTooLarge, BodyTooSlow, Overloaded
 from service.metrics import Metrics
 from service.settings import Settings
+from tests.pace import PACE
 
 
 def bodies(**settings: Any) -> tuple[Bodies, Callable[[], float | None]]:
@@ -113,7 +114,7 @@ def test_a_body_handed_on_is_counted_not_held_and_what_comes_behind_it_is_told()
         watching = asyncio.ensure_future(behind())
         await asyncio.sleep(0)
         assert [(await taken())["body"] for _ in range(2)] == [b"ab", b"c"]
-        assert (await asyncio.wait_for(watching, 5))["type"] == "http.disconnect"
+        assert (await asyncio.wait_for(watching, 5 * PACE))["type"] == "http.disconnect"
         assert (body.size, held()) == (3, 0)
 
     asyncio.run(scene())

@@ -16,6 +16,7 @@ from service.edge import Edge
 from service.gate import Gate
 from service.metrics import Metrics
 from service.settings import Settings
+from tests.pace import PACE
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
 
@@ -101,7 +102,7 @@ def test_a_caller_who_leaves_ends_the_work() -> None:
 def test_an_answer_that_comes_too_late_is_given_up(deadline: bytes | None, seconds: float) -> None:
     async def scene() -> None:
         app, caller = App(), Caller()
-        await asyncio.wait_for(served(app, caller, deadline, seconds), 5)
+        await asyncio.wait_for(served(app, caller, deadline, seconds), 5 * PACE)
         start, body = caller.sent
         error = orjson.loads(body["body"])["error"]
         assert (start["status"], error["code"]) == (504, "deadline_exceeded")
@@ -180,7 +181,7 @@ def test_a_thread_under_way_keeps_its_place_when_the_caller_leaves() -> None:
 
         def work() -> None:
             loop.call_soon_threadsafe(started.set)
-            go_on.wait(10)
+            go_on.wait(10 * PACE)
 
         async def app(*_: object) -> None:
             await run_sync(work, limiter=limiter)

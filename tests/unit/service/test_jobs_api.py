@@ -23,6 +23,7 @@ from tests.importing import (
     packed,
     with_calls,
 )
+from tests.pace import PACE
 from tests.unit.service.test_api import error_of
 
 
@@ -111,7 +112,7 @@ def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
         filling = asyncio.create_task(calls.call("POST", "/v1/embeddings", body))
         await until(lambda: encoder.inside)
         number = (await calls.send(lines({"id": "a", "text": "text"})))["job"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(5 * PACE):
             while not ((job := await calls.job(number))["reason"] or "").startswith("overloaded"):
                 await asyncio.sleep(0.01)
         assert job["state"] == "running"

@@ -17,6 +17,7 @@ from service.errors import DeadlineExceeded, EncodeFailed, LaneDead, Overloaded
 from service.metrics import Metrics
 from service.recall import Recall
 from tests.fakes import row_of
+from tests.pace import PACE
 
 FORM = Form("space", 8, None, True)
 
@@ -77,7 +78,7 @@ class Scene:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(5 * PACE):
         while not true():
             await asyncio.sleep(0)
 

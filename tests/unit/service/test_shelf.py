@@ -15,6 +15,7 @@ from service.lane import Lane
 from service.parts import Parts
 from tests.builders import calling, running, until
 from tests.fakes import FakeEncoder
+from tests.pace import PACE
 
 Scene = Callable[[Parts, httpx.AsyncClient], Awaitable[None]]
 ASK = {"model": "fake", "input": "a b c"}
@@ -96,7 +97,7 @@ def test_who_asks_to_load_and_leaves_leaves_no_lane_behind(
         open_lane = shelf._open_lane
 
         def slowly(name: str) -> Lane:
-            go_on.wait(5)
+            go_on.wait(5 * PACE)
             opened.append(open_lane(name))
             return opened[-1]
 
