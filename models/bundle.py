@@ -28,17 +28,20 @@ OUTSIDE_SPACE = frozenset({PROBE_NAME, CARD_NAME, REGIONS_NAME})
 
 
 class ProbeItem(Frozen):
-    """One input of a probe: its text, its bytes in base64, or its token ids."""
+    """One input of a probe: its text, its bytes in base64, or its token ids; what it reads."""
 
     text: str | None = None
     base64: str | None = None
     tokens: list[int] | None = None
+    reads: str | None = None
     role: Literal["query", "document"] | None = None
 
     @classmethod
-    def of_bytes(cls, content: bytes) -> "ProbeItem":
+    def of_file(cls, item: Item) -> "ProbeItem":
         """Make the item of an encoded file."""
-        return cls(base64=base64.b64encode(content).decode())
+        assert isinstance(item.content, bytes)
+        assert item.reads is not True  # a probe says what is read, and asks nobody
+        return cls(base64=base64.b64encode(item.content).decode(), reads=item.reads)
 
     def content(self) -> Content:
         """Return the one field that is set."""
@@ -133,7 +136,7 @@ class Bundle:
         if not contents or not np.allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-3):
             raise BundleCorrupt(f"{path}: not unit rows, or none; import the model again")
         items = tuple(
-            (Item(self.manifest.modality, content), item.role)
+            (Item(self.manifest.modality, content, item.reads), item.role)
             for content, item in zip(contents, file.items, strict=True)
         )
         return Probe(items=items, embeddings=rows.astype(np.float32))

@@ -37,5 +37,9 @@ class ItemUndecodable(InputError):
     """The item's content is not what its modality says."""
 
 
+class ReaderMissing(InputError):
+    """The item is to be read by an optical reader, and there is none here."""
+
+
 class ModalityUnsupported(InputError):
     """The encoder does not read items of this kind."""

@@ -25,12 +25,21 @@ Array = NDArray[Any]
 C = TypeVar("C", bound=BaseModel)
 
 
+Reads = str | Literal[True] | None
+"""What stands in a picture in letters; True: it is to be read there; None: nothing, or unknown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One raw input, as it came over the wire."""
+    """One raw input, as it came over the wire.
+
+    Args:
+        reads: what it says beside what it shows; never an empty text.
+    """
 
     modality: str
     content: Content
+    reads: Reads = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,11 @@ class Modality(Protocol):
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names of the graph's inputs that `collate` feeds."""
+        ...
+
+    @property
+    def is_lettered(self) -> bool:
+        """Whether the encoder embeds what an item reads, too; else such an item is refused."""
         ...
 
     def decode(self, item: Item, *, role: Role | None = None, truncate: bool = True) -> Features:
@@ -131,12 +145,13 @@ def read_config(kind: type[C], name: str, config: Mapping[str, object]) -> C:
 
 
 def read_item(name: str, item: Mapping[str, object]) -> Item:
-    """Read an item object of the wire, as its modality's file knows it (`content_of(item)`).
+    """Read an item object of the wire, as its modality's file knows it (`item_of(item)`).
 
     Raises:
         InputError: the object does not hold what the modality needs.
     """
-    return Item(name, _file(name).content_of(item))
+    read: Item = _file(name).item_of(item)
+    return read
 
 
 def item_schema(name: str) -> dict[str, Any]:

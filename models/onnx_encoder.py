@@ -1,7 +1,7 @@
 """A bundle, opened: items to features to unit rows."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ from models.onnx_session import CUDA, GRAPH_ERRORS, cores, open_session, provide
 from models.region import REGIONS_NAME, Regions, open_regions
 
 OUTPUT_NAME = "embedding"
+Read = Callable[[bytes], str]
+"""An encoded file to what stands in it in letters; an empty text where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class OnnxEncoder:
     regions: Regions | None
     _modality: Modality
     _session: Any
+    _read: Read | None
 
     @classmethod
     def open(
@@ -48,12 +51,15 @@ class OnnxEncoder:
         *,
         threads: int = 0,
         provider: Literal["auto", "cpu", "cuda"] = "auto",
+        read: Read | None = None,
     ) -> "OnnxEncoder":
         """Verify a bundle, load its graph, and replay its probe.
 
         Args:
             threads: threads inside one forward pass; 0 takes the cores of this container.
             provider: `auto` takes CUDA when this build of the runtime has it.
+            read: reads what stands in an encoded file in letters, for items that ask for it; it is
+                called on the threads that decode.
 
         Raises:
             BundleCorrupt: a file is damaged.
@@ -76,6 +82,7 @@ class OnnxEncoder:
             regions=_regions(bundle, threads or cores(), wanted),
             _modality=modality,
             _session=session,
+            _read=read,
         )
         _replay(encoder, probe, folder)
         return encoder
@@ -106,11 +113,14 @@ class OnnxEncoder:
         return self._modality.cost_max
 
     def decode(self, item: Item, *, role: Role | None = None, truncate: bool = True) -> Features:
-        """Decode one item; see `Modality.decode`.
+        """Decode one item, read before where it asks for that; see `Modality.decode`.
 
         Raises:
             InputError: the item is at fault.
         """
+        if item.reads is True and self._read is not None and self._modality.is_lettered:
+            assert isinstance(item.content, bytes)
+            item = replace(item, reads=self._read(item.content) or None)
         return self._modality.decode(item, role=role, truncate=truncate)
 
     def forward(self, batch: Sequence[Features]) -> NDArray[np.float32]:

@@ -6,8 +6,9 @@ from functools import partial
 from index.galleries import Galleries
 from models.bundle import check_folder, list_bundles
 from models.errors import BundleUnsupported
-from models.onnx_encoder import OnnxEncoder
+from models.onnx_encoder import OnnxEncoder, Read
 from models.onnx_session import cores
+from models.pictures.ocr import Reader
 from service.allowance import Allowance, Bounds, LocalAllowance
 from service.batching import Batching
 from service.embedder import Embedder
@@ -48,8 +49,28 @@ def wanted_bundles(settings: Settings) -> list[str]:
     return names
 
 
-def open_lane(name: str, *, settings: Settings, metrics: Metrics) -> Lane:
+def open_reader(settings: Settings) -> Read | None:
+    """Make what reads pictures in letters, where it is wanted.
+
+    Raises:
+        SettingsInvalid: it is wanted, and not installed.
+    """
+    if not settings.read_marks:
+        return None
+    try:
+        return Reader(threads=settings.threads or cores())
+    except ImportError as error:
+        raise SettingsInvalid(
+            "SEMBLANCE_READ_MARKS is set, and RapidOCR is not installed: "
+            "`pip install 'semblance[ocr]'`, or unset it"
+        ) from error
+
+
+def open_lane(name: str, *, settings: Settings, metrics: Metrics, read: Read | None = None) -> Lane:
     """Open a bundle of the folder by its name, and start its lane.
+
+    Args:
+        read: reads pictures for those items that ask for it.
 
     Raises:
         ModelUnknown: the folder holds no bundle of that name.
@@ -59,7 +80,9 @@ def open_lane(name: str, *, settings: Settings, metrics: Metrics) -> Lane:
     if name not in folders:
         there = ", ".join(folders) or "none"
         raise ModelUnknown(f"the bundles folder holds no {name!r}; there are: {there}")
-    encoder = OnnxEncoder.open(folders[name], threads=settings.threads, provider=settings.provider)
+    encoder = OnnxEncoder.open(
+        folders[name], threads=settings.threads, provider=settings.provider, read=read
+    )
     check_folder(folders[name], encoder.name)
     even = encoder.cost_max if encoder.cost_min == encoder.cost_max else None
     batching = Batching.of(settings, on_gpu=encoder.provider == "cuda", even_cost=even)
@@ -145,17 +168,18 @@ def assemble(settings: Settings) -> Parts:
         ModelUnknown: a model is named that is not in the bundles folder.
         GalleryError: the data folder cannot be used.
         KeysInvalid: the key file cannot be used.
-        SettingsInvalid: the address of Redis is none, or traces are asked for and OpenTelemetry is
-            not installed.
+        SettingsInvalid: the address of Redis is none, or traces or a reader are asked for and what
+            makes them is not installed.
     """
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
+    read = open_reader(settings)
     metrics = Metrics()
     redis = open_redis(settings, metrics)
     recall = open_recall(settings, metrics, redis)
     allowance = open_allowance(settings, redis)
     traces = None if settings.otlp_url is None else Traces(settings.otlp_url)
     galleries = open_galleries(settings, metrics)
-    opener = partial(open_lane, settings=settings, metrics=metrics)
+    opener = partial(open_lane, settings=settings, metrics=metrics, read=read)
     shelf = Shelf(
         opener,
         metrics,

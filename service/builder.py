@@ -108,11 +108,14 @@ class Sending:
     unsent: list[SourceRow] = field(default_factory=list)
 
 
-def sending(path: Path, columns: Columns, *, thumbnails: bool = False) -> Sending:
+def sending(
+    path: Path, columns: Columns, *, thumbnails: bool = False, reads_label: bool = False
+) -> Sending:
     """Prepare a source: a table of texts or vectors goes as it is; others row by row.
 
     Args:
         thumbnails: whether the payload of a picture gets a small one of it.
+        reads_label: whether a picture is said to read its label.
 
     Raises:
         SourceInvalid: it is missing, of no known kind, or lacks the columns.
@@ -124,7 +127,12 @@ def sending(path: Path, columns: Columns, *, thumbnails: bool = False) -> Sendin
 
         def rows() -> Iterator[SourceRow]:
             source = open_source(path, columns)
-            return with_pictures(source, source.read_file or beside, thumbnails=thumbnails)
+            return with_pictures(
+                source,
+                source.read_file or beside,
+                thumbnails=thumbnails,
+                reads_label=reads_label,
+            )
 
         return sending_rows(rows)
     if media_type is None:

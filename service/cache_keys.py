@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.modality import Content, Item, Role
+from models.modality import Content, Item, Reads, Role
 
 KEY_BYTES = 32  # that two contents meet is out of the question, even for who tries
 
@@ -40,6 +40,7 @@ def keys_of(items: Sequence[Item], form: Form) -> list[bytes]:
             before = of_modality[item.modality] = start.copy()
             before.update(_measured(item.modality))
         hashed = before.copy()
+        hashed.update(_read(item.reads))
         hashed.update(_typed(item.content))
         keys.append(hashed.digest())
     return keys
@@ -53,6 +54,13 @@ def content_size(items: Sequence[Item]) -> int:
 def _measured(field: str) -> bytes:
     encoded = field.encode(errors="surrogatepass")
     return len(encoded).to_bytes(8, "big") + encoded
+
+
+def _read(reads: Reads) -> bytes:
+    """Write what an item reads; that it is to be read is another thing than any text."""
+    if reads is None:
+        return b""
+    return b"t" if reads is True else b"r" + _measured(reads)
 
 
 def _typed(content: Content) -> bytes:

@@ -22,12 +22,15 @@ def is_of_pictures(source: Source) -> bool:
     return first is not None and _named(first) is not None
 
 
-def with_pictures(source: Source, read_file: ReadFile, *, thumbnails: bool) -> Iterator[SourceRow]:
+def with_pictures(
+    source: Source, read_file: ReadFile, *, thumbnails: bool, reads_label: bool = False
+) -> Iterator[SourceRow]:
     """Yield the rows of a source, each with its picture as the service takes it.
 
     Args:
         read_file: returns the file that a row names; raises FileNotFoundError where there is none.
         thumbnails: whether the payload gets `thumbnail`, a data: URI of a small picture.
+        reads_label: whether a picture is said to read its label, where nothing else is said.
     """
     with Rasteriser() as rasteriser:
         for row in source.rows:
@@ -39,7 +42,10 @@ def with_pictures(source: Source, read_file: ReadFile, *, thumbnails: bool) -> I
                 content = _content(named, read_file)
                 if is_svg(content):
                     content = rasteriser.png(content)
-                exemplar = row.exemplar | {"item": {"image": _base64(content)}}
+                item = row.exemplar["item"] | {"image": _base64(content)}
+                if reads_label and row.exemplar["label"]:
+                    item = {"reads": row.exemplar["label"]} | item
+                exemplar = row.exemplar | {"item": item}
                 if thumbnails:
                     uri = "data:image/webp;base64," + _base64(thumbnail(content))
                     exemplar["payload"] = (exemplar.get("payload") or {}) | {"thumbnail": uri}

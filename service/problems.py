@@ -28,6 +28,7 @@ TABLE: dict[type[Exception], Row] = {
     model_errors.ItemEmpty: Row(400, "invalid_request_error", "item_empty"),
     model_errors.ItemTooLarge: Row(413, "invalid_request_error", "item_too_large"),
     model_errors.ItemUndecodable: Row(422, "invalid_request_error", "item_undecodable"),
+    model_errors.ReaderMissing: Row(422, "invalid_request_error", "reader_missing"),
     model_errors.ModalityUnsupported: Row(415, "invalid_request_error", "modality_unsupported"),
     index_errors.GalleryUnknown: Row(404, "not_found", "gallery_unknown"),
     index_errors.ExemplarUnknown: Row(404, "not_found", "exemplar_unknown"),

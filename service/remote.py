@@ -24,6 +24,7 @@ REDIRECTS = {301, 302, 303, 307, 308}
 REDIRECTS_MAX = 3
 URLS_MAX = 64  # of one call
 KINDS = ("image", "audio")
+BESIDE = "reads"  # what may stand beside the URL
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 HEADERS = [("accept", "image/*"), ("accept-encoding", "identity"), ("user-agent", "semblance")]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -158,7 +159,8 @@ class Remote:
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError):
             words = "the connection failed"
         else:
-            return {kind: base64.b64encode(content).decode()}
+            assert isinstance(value, Mapping)
+            return {**value, kind: base64.b64encode(content).decode()}
         return Unfetched(
             ItemUndecodable(f"the URL was not fetched: {words}; send the bytes as base64")
         )
@@ -216,7 +218,7 @@ def url_of(value: object) -> tuple[str, str] | None:
     >>> url_of({"image": "https://example.com/a.png"})
     ('image', 'https://example.com/a.png')
     """
-    if isinstance(value, Mapping) and len(value) == 1:
+    if isinstance(value, Mapping) and len(set(value) - {BESIDE}) == 1:
         for kind in KINDS:
             content = value.get(kind)
             if isinstance(content, str) and content[:8].lower().startswith(("https://", "http://")):

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     )
     threads: int = Field(0, ge=0, le=256, description="Threads of one forward pass; 0 = cores.")
 
+    read_marks: bool = Field(
+        False, description='Whether pictures of `"reads": true` are read (OCR; extra `ocr`).'
+    )
     models: str = Field(
         ALL, description="Bundles loaded at start, by commas; `*` is all, an empty text none."
     )

@@ -30,13 +30,18 @@ class SourceInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns of a table are what; all others become the payload."""
+    """Which columns of a table are what; all others become the payload.
+
+    Args:
+        reads: what a picture reads; looked at in rows of pictures only.
+    """
 
     id: str = "id"
     label: str = "label"
     text: str = "text"
     vector: str = "vector"
     image: str = "image"
+    reads: str = "reads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,9 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
     if columns.text in cells:
         return {"text": cells[columns.text]}, None, {columns.text}
     if columns.image in cells:
-        return {"image": _image(cells[columns.image])}, None, {columns.image}
+        picture = {"image": _image(cells[columns.image])}
+        reads = cells.get(columns.reads)
+        return picture | ({"reads": reads} if reads else {}), None, {columns.image, columns.reads}
     return None, None, set()
 
 

@@ -1,6 +1,6 @@
 """A tiny encoder of pictures, made by code: its embedding is a picture of a few pixels."""
 
-from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from models.bundle import MODEL_NAME, PROBE_NAME, ProbeItem, render_probe, write
 from models.manifest import Manifest
 from models.modalities.image import build
 from models.modality import Item
+from models.pictures.grams import Grams
 from models.region import REGIONS_NAME
 from tests.pictures import encoded, noise
 
@@ -20,8 +21,18 @@ SIDE, CELLS = 32, 4
 DIM = 3 * CELLS * CELLS
 
 
-def graph(path: Path) -> None:
-    """Write a graph: the mean colour of each of 4 x 4 cells about grey, normalised."""
+TEXT: dict[str, Any] = {"sizes": [1, 2], "buckets": 50, "characters_max": 8, "seed": 0}
+WIDTH, READS_WEIGHT = 6, 0.5  # of a row for what is read, beside that of the cells
+TABLE = np.random.default_rng(5).normal(size=(50, WIDTH)).astype(np.float32)
+TABLE[0] = 0
+LENGTH = Grams(**TEXT).length
+
+
+def graph(path: Path, *, reads: bool = False) -> None:
+    """Write a graph: the mean colour of each of 4 x 4 cells about grey, normalised.
+
+    With what is read: beside it, at half the weight, the normalised sum of a vector for each id.
+    """
     nodes = [
         helper.make_node("Cast", ["pixels"], ["cast"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["cast", "scale"], ["scaled"]),
@@ -34,17 +45,35 @@ def graph(path: Path) -> None:
             strides=[SIDE // CELLS] * 2,
         ),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
-        helper.make_node("LpNormalization", ["flat"], ["embedding"], axis=1, p=2),
+        helper.make_node("LpNormalization", ["flat"], ["cells" if reads else "embedding"], axis=1),
     ]
+    if reads:
+        nodes += [
+            helper.make_node("Gather", ["table", "reads"], ["vectors"]),
+            helper.make_node("ReduceSum", ["vectors", "over"], ["sum"], keepdims=0),
+            helper.make_node("LpNormalization", ["sum"], ["word"], axis=1),
+            helper.make_node("Mul", ["word", "weight"], ["weighed"]),
+            helper.make_node("Concat", ["cells", "weighed"], ["both"], axis=1),
+            helper.make_node("LpNormalization", ["both"], ["embedding"], axis=1),
+        ]
     constants = [
         numpy_helper.from_array(np.array(value, np.float32), name)
         for name, value in (("scale", 255.0), ("grey", 0.4))
     ]
+    takes = [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 3, SIDE, SIDE])]
+    if reads:
+        takes.append(helper.make_tensor_value_info("reads", TensorProto.INT32, ["n", LENGTH]))
+        constants += [
+            numpy_helper.from_array(TABLE, "table"),
+            numpy_helper.from_array(np.array([1], np.int64), "over"),
+            numpy_helper.from_array(np.array(READS_WEIGHT, np.float32), "weight"),
+        ]
+    dim = DIM + WIDTH * reads
     made = helper.make_graph(
         nodes,
         "cells",
-        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", DIM])],
+        takes,
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim])],
         constants,
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -105,25 +134,44 @@ def reference(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return rows
 
 
+def lettered_reference(pixels: NDArray[np.uint8], ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Embed by numpy what the graph embeds of pictures and what they read: ids (n, LENGTH)."""
+    sums = TABLE[ids].sum(axis=1)
+    words = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    both = np.concatenate([reference(pixels), READS_WEIGHT * words], axis=1)
+    rows: NDArray[np.float32] = both / np.linalg.norm(both, axis=1, keepdims=True)
+    return rows
+
+
 def write_picture_bundle(
-    folder: Path, name: str = "cells", *, regions: bool = False, **config: Any
+    folder: Path,
+    name: str = "cells",
+    *,
+    regions: bool = False,
+    reads: bool = False,
+    **config: Any,
 ) -> Path:
     """Publish the encoder as a bundle under a folder, and return the bundle's own."""
     config = {"size": SIDE, "fit": "pad", "contrast": [40, 40, 40]} | config
+    if reads:
+        config["text"] = TEXT
     modality = build(config, folder)
     files = [encoded(noise(seed=seed), "PNG") for seed in range(3)]
-    pixels = np.stack([modality.decode(Item("image", f)).arrays["pixels"] for f in files])
-    items = [ProbeItem(base64=b64encode(content).decode()) for content in files]
+    items = [Item("image", content) for content in files]
+    if reads:
+        items[1:] = [replace(items[1], reads="one"), replace(items[2], reads="a")]
+    feeds = modality.collate([modality.decode(item) for item in items])
+    rows = lettered_reference(feeds["pixels"], feeds["reads"]) if reads else reference(**feeds)
     graph_path = folder / f"{name}.onnx"
     folder.mkdir(parents=True, exist_ok=True)
-    graph(graph_path)
+    graph(graph_path, reads=reads)
     manifest = Manifest(
         name=name,
         version="1",
         description="Mean colours of cells.",
         modality="image",
         preprocessing=config,
-        dim=DIM,
+        dim=rows.shape[1],
         precision="fp32",
         licence="Apache-2.0",
         source="tests",
@@ -134,7 +182,7 @@ def write_picture_bundle(
     )
     contents = {
         MODEL_NAME: graph_path.read_bytes(),
-        PROBE_NAME: render_probe(items, reference(pixels)),
+        PROBE_NAME: render_probe([ProbeItem.of_file(item) for item in items], rows),
     }
     graph_path.unlink()
     if regions:

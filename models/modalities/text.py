@@ -118,6 +118,11 @@ class Text:
         return tuple(self.config.inputs)
 
     @property
+    def is_lettered(self) -> bool:
+        """A text says all that it says in its words."""
+        return False
+
+    @property
     def room(self) -> int:
         """Tokens left for the text between the special tokens."""
         return self.config.tokens_max - len(self.frame.before) - len(self.frame.after)
@@ -247,7 +252,7 @@ class Text:
         return Features(arrays=arrays, cost=len(whole), truncated=truncated)
 
 
-def content_of(item: Mapping[str, object]) -> str:
+def item_of(item: Mapping[str, object]) -> Item:
     """Read the wire's item object `{"text": ...}`.
 
     Raises:
@@ -259,7 +264,7 @@ def content_of(item: Mapping[str, object]) -> str:
     if len(item) > 1:
         extra = ", ".join(repr(key) for key in item if key != "text")
         raise ItemUndecodable(f'a text item has no field {extra}; send {{"text": "..."}}')
-    return text
+    return Item("text", text)
 
 
 def build(config: Mapping[str, object], folder: Path) -> Text:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.modality import Item, Modality
-from models.training.recipe import Embed
+from models.modality import Modality
+from models.training.recipe import Embed, Encoded, as_item
 
 Picture = NDArray[np.uint8]
 BINS, CELL, CLIP = 9, 8, 0.2
@@ -70,8 +70,8 @@ def baseline(name: str, modality: Modality) -> Embed:
     """
     describe = {"hog": hog, "phash": phash}[name]
 
-    def embed(items: Sequence[bytes]) -> NDArray[np.float32]:
-        pictures = (modality.decode(Item("image", item)).arrays["pixels"] for item in items)
+    def embed(items: Sequence[Encoded]) -> NDArray[np.float32]:
+        pictures = (modality.decode(as_item("image", one)).arrays["pixels"] for one in items)
         return np.stack([describe(picture) for picture in pictures])
 
     return embed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.recipe import Embed
+from models.training.recipe import Embed, Encoded
 
 Rows = NDArray[np.float32]
 
@@ -19,11 +19,13 @@ class Trial:
         references: encoded items, one per class.
         queries: encoded items.
         truth: for each query, the place of its reference.
+        names: of the references, where they are known.
     """
 
-    references: Sequence[bytes]
-    queries: Sequence[bytes]
+    references: Sequence[Encoded]
+    queries: Sequence[Encoded]
     truth: Sequence[int]
+    names: Sequence[str] = ()
 
 
 def scores_of(trial: Trial, embed: Embed) -> Rows:

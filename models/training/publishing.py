@@ -18,11 +18,12 @@ from models.bundle import (
     write_bundle,
 )
 from models.manifest import Manifest, Metric
-from models.modality import Item, open_modality
+from models.modality import open_modality
 from models.onnx_encoder import OnnxEncoder
+from models.region import REGIONS_NAME
 from models.training.card import render_card
 from models.training.export import export_onnx, store_fp16
-from models.training.recipe import Embed, Recipe
+from models.training.recipe import Embed, Encoded, Recipe, as_item
 
 PROBE_FLOOR = 0.999
 ROWS_AT_ONCE = 256
@@ -35,12 +36,12 @@ class FloorMissed(Exception):
 def tower_embed(tower: torch.nn.Module, kind: str, preprocessing: Mapping[str, object]) -> Embed:
     """Embed with a tower, through the preprocessing of serving; each item is decoded once."""
     modality = open_modality(kind, preprocessing, Path())
-    kept: dict[bytes, Mapping[str, NDArray[np.generic]]] = {}
+    kept: dict[Encoded, Mapping[str, NDArray[np.generic]]] = {}
 
-    def embed(items: Sequence[bytes]) -> NDArray[np.float32]:
+    def embed(items: Sequence[Encoded]) -> NDArray[np.float32]:
         for item in items:
             if item not in kept:
-                kept[item] = modality.decode(Item(kind, item)).arrays
+                kept[item] = modality.decode(as_item(kind, item)).arrays
         rows = []
         for start in range(0, len(items), ROWS_AT_ONCE):
             part = [kept[item] for item in items[start : start + ROWS_AT_ONCE]]
@@ -55,8 +56,8 @@ def tower_embed(tower: torch.nn.Module, kind: str, preprocessing: Mapping[str, o
 def bundle_embed(encoder: OnnxEncoder) -> Embed:
     """Embed with an opened bundle, as the service does."""
 
-    def embed(items: Sequence[bytes]) -> NDArray[np.float32]:
-        features = [encoder.decode(Item(encoder.modality, item)) for item in items]
+    def embed(items: Sequence[Encoded]) -> NDArray[np.float32]:
+        features = [encoder.decode(as_item(encoder.modality, item)) for item in items]
         parts = [
             encoder.forward(features[start : start + ROWS_AT_ONCE])
             for start in range(0, len(features), ROWS_AT_ONCE)
@@ -78,6 +79,9 @@ def publish(
 ) -> Bundle:
     """Make a bundle of a trained tower, measured as it will be served.
 
+    A bundle that gives way hands on what proposes its regions: no part of the encoder, and trained
+    by itself.
+
     Args:
         version: of the bundle; another training is another version.
         command: what prints the figures again.
@@ -88,10 +92,12 @@ def publish(
         FileExistsError: the destination is there, and `replace` is not set.
     """
     tower.eval()
-    preprocessing = recipe.stages[-1].preprocessing
+    regions = _regions(destination)
+    preprocessing = recipe.preprocessing
     modality = open_modality(recipe.modality, preprocessing, Path())
-    rows = tower_embed(tower, recipe.modality, preprocessing)(recipe.probe)
-    features = [modality.decode(Item(recipe.modality, item)).arrays for item in recipe.probe[:2]]
+    probe = [as_item(recipe.modality, one) for one in recipe.probe]
+    rows = tower_embed(tower, recipe.modality, preprocessing)(probe)
+    features = [modality.decode(item).arrays for item in probe[:2]]
     example = tuple(torch.from_numpy(np.stack([f[n] for f in features])) for n in modality.inputs)
     manifest = Manifest(
         name=recipe.name,
@@ -114,7 +120,7 @@ def publish(
         store_fp16(model)
         files: dict[str, bytes | Path] = {
             MODEL_NAME: model,
-            PROBE_NAME: render_probe([ProbeItem.of_bytes(item) for item in recipe.probe], rows),
+            PROBE_NAME: render_probe([ProbeItem.of_file(item) for item in probe], rows),
             CARD_NAME: b"draft\n",
         }
         draft = write_bundle(Path(scratch) / "draft", manifest, files)
@@ -127,7 +133,14 @@ def publish(
         }
         manifest = manifest.model_copy(update=known)
         files[CARD_NAME] = render_card(manifest, model.stat().st_size).encode()
-        return write_bundle(destination, manifest, files, replace=replace)
+        return write_bundle(destination, manifest, files | regions, replace=replace)
+
+
+def _regions(folder: Path) -> dict[str, bytes | Path]:
+    """Find what proposes regions in a bundle that is there."""
+    if not folder.exists() or REGIONS_NAME not in Bundle.open(folder).manifest.files:
+        return {}
+    return {REGIONS_NAME: folder / REGIONS_NAME}
 
 
 def check_floors(figures: Mapping[str, float], floors: Mapping[str, float]) -> None:

@@ -16,13 +16,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.modality import Item
 from models.training import recipes
 from models.training.objective import Objective
 from models.training.schedule import Schedule
 
 Weights = dict[str, torch.Tensor]
-Embed = Callable[[Sequence[bytes]], NDArray[np.float32]]
+Encoded = bytes | Item
+"""An encoded file, alone or with what it reads."""
+Embed = Callable[[Sequence[Encoded]], NDArray[np.float32]]
 """Encoded items to unit rows, float32 (n, dim), through the preprocessing of serving."""
+
+
+def as_item(modality: str, one: Encoded) -> Item:
+    """Make an item of an encoded file."""
+    return one if isinstance(one, Item) else Item(modality, one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,7 @@ class Recipe:
         stages: from the first to that whose tower is shipped.
         hand_on: the weights of one stage, fitted to the tower of the next.
         complete: the graph that is shipped, made of the last stage's tower.
+        preprocessing: of what is shipped: the last stage's, and what `complete` adds to it.
         objective: what is to be reached.
         trials: figures of an encoder on data that it did not learn from, by name.
         unrelated: the name of the figure that is the 99 % quantile of the score of unrelated
@@ -92,11 +101,12 @@ class Recipe:
     stages: Sequence[Stage]
     hand_on: Callable[[Weights, torch.nn.Module], Weights]
     complete: Callable[[torch.nn.Module], torch.nn.Module]
+    preprocessing: Mapping[str, object]
     objective: Objective
     trials: Callable[[Embed], Mapping[str, float]]
     unrelated: str
     floors: Mapping[str, float]
-    probe: Sequence[bytes]
+    probe: Sequence[Encoded]
 
 
 class RecipeFile(Protocol):

@@ -46,8 +46,14 @@ def vehicles(folder: Path) -> tuple[Trial, Trial]:
     photos = [(folder / "photos" / Path(row["Image"]).name).read_bytes() for row in rows]
     pictures = [path.read_bytes() for path in marks]
     makes = sorted(set(truth))
-    few = Trial([pictures[i] for i in makes], photos, [makes.index(i) for i in truth])
-    return few, Trial(pictures, photos, truth)
+    names = [path.stem.replace("-", " ") for path in marks]
+    few = Trial(
+        [pictures[i] for i in makes],
+        photos,
+        [makes.index(i) for i in truth],
+        [names[i] for i in makes],
+    )
+    return few, Trial(pictures, photos, truth, names)
 
 
 def across_sources(atlas: Atlas, learnt: Atlas, photos: torch.Tensor, side: int) -> HeldOut:

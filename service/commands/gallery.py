@@ -43,6 +43,8 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--vector-column", default="vector", show_default=True)
 @click.option("--image-column", default="image", show_default=True)
+@click.option("--reads-column", default="reads", show_default=True, help="What a picture reads.")
+@click.option("--reads-label", is_flag=True, help="A picture reads its label, if nothing else.")
 @click.option("--thumbnails", is_flag=True, help="Keep a small picture of each in its payload.")
 @click.option("--rejected", type=click.Path(path_type=Path), help="[NAME.rejected.jsonl]")
 @with_client
@@ -51,9 +53,9 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
 
     SOURCE is a .csv, .tsv, .jsonl or .parquet file, or a folder of texts or pictures (its
     sub-folders are the labels, or else the names of the pictures), or a .zip of pictures. Columns
-    that are not id, label, text, vector or image become the payload. The image column holds the
-    picture, or the name of its file beside SOURCE; SVGs are drawn. Rows without an id are known by
-    their content.
+    that are not id, label, text, vector, image or reads become the payload. The image column holds
+    the picture, or the name of its file beside SOURCE; SVGs are drawn. What a picture reads counts
+    too, where the encoder has a tower for it. Rows without an id are known by their content.
 
     \b
     Run it again after a kill, or when the source has grown: rows that stand already with the same
@@ -71,8 +73,10 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["text_column"],
         options["vector_column"],
         options["image_column"],
+        options["reads_column"],
     )
-    sent = sending(source, columns, thumbnails=options["thumbnails"])
+    wanted = {name: options[name] for name in ("thumbnails", "reads_label")}
+    sent = sending(source, columns, **wanted)
     rejects = open_rejects(options["rejected"], name)
     await create(client, name, options)
     with progress_bar(f"building {name}") as update, unless_passing():
@@ -167,8 +171,16 @@ FILE = click.option(
 )
 
 
-def item_of(question: str | None, file: Path | None) -> dict[str, Any]:
-    """Make an item of what is asked: a text, or a file of another kind."""
+READS = click.option("--reads", help="What the picture of --file reads.")
+READ = click.option("--read", is_flag=True, help="Have the service read the picture of --file.")
+
+
+def item_of(
+    question: str | None, file: Path | None, reads: str | None, *, read: bool
+) -> dict[str, Any]:
+    """Make an item of what is asked: a text, or a file of another kind, and what that reads."""
+    if (reads is not None or read) and (file is None or (reads is not None and read)):
+        raise click.UsageError("--reads and --read tell of the picture of --file; give one")
     if (question is None) == (file is None):
         raise click.UsageError("give QUESTION or --file, one of the two")
     if file is None:
@@ -178,13 +190,16 @@ def item_of(question: str | None, file: Path | None) -> dict[str, Any]:
     kind = modality_of_media_type(mimetypes.guess_type(file.name)[0] or "")
     if kind in (None, "text"):
         raise click.UsageError(f"{file.name} is of no kind that can be asked with")
-    return {str(kind): base64.b64encode(file.read_bytes()).decode()}
+    item = {str(kind): base64.b64encode(file.read_bytes()).decode()}
+    return item if not (reads or read) else item | {"reads": reads or True}
 
 
 @command.command("search")
 @click.argument("name")
 @click.argument("question", required=False)
 @FILE
+@READS
+@READ
 @click.option("-k", default=10, show_default=True, help="How many hits.")
 @click.option("--filter", "wanted", help='E.g. \'{"payload.year": {"gte": 1950}}\'.')
 @click.option("--by-label", is_flag=True, help="The best hit of each label only.")
@@ -195,13 +210,16 @@ async def search(
     name: str,
     question: str | None,
     file: Path | None,
+    reads: str | None,
+    read: bool,
     k: int,
     wanted: str | None,
     by_label: bool,
     as_json: bool,
 ) -> None:
     """Find the exemplars nearest to a text, or to a file."""
-    body: dict[str, Any] = {"query": item_of(question, file), "k": k, "group_by_label": by_label}
+    item = item_of(question, file, reads, read=read)
+    body: dict[str, Any] = {"query": item, "k": k, "group_by_label": by_label}
     if wanted is not None:
         try:
             body["filter"] = json.loads(wanted)
@@ -220,13 +238,21 @@ async def search(
 @click.argument("name")
 @click.argument("question", required=False)
 @FILE
+@READS
+@READ
 @click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
 @with_client
 async def identify(
-    client: Client, name: str, question: str | None, file: Path | None, threshold: float | None
+    client: Client,
+    name: str,
+    question: str | None,
+    file: Path | None,
+    reads: str | None,
+    read: bool,
+    threshold: float | None,
 ) -> None:
     """Name the label of a text, or of a file, or say that it is unknown."""
-    body = {"query": item_of(question, file), "threshold": threshold}
+    body = {"query": item_of(question, file, reads, read=read), "threshold": threshold}
     result = (await client.gallery("POST", name, "/identify", body))["results"][0]
     score = "" if result["score"] is None else f"  score {result['score']:.3f}"
     named = f"  {result['label']}" if result["label"] is not None else ""

@@ -53,6 +53,7 @@ async def take(
     text_column: Column = "text",
     vector_column: Column = "vector",
     image_column: Column = "image",
+    reads_column: Column = "reads",
     space: str | None = None,
 ) -> Response:
     """Take a file of exemplars in: the body itself, JSON Lines, CSV, TSV or Parquet.
@@ -69,7 +70,9 @@ async def take(
             f"{', '.join(suffixes())}"
         )
     check_declared(request.headers, parts.settings.import_bytes_max, SETTING)
-    columns = Columns(id_column, label_column, text_column, vector_column, image_column)
+    columns = Columns(
+        id_column, label_column, text_column, vector_column, image_column, reads_column
+    )
     job = await parts.imports.take(found, request.stream(), suffix, columns, asking.caller)
     return Json(rendered(job), status_code=202)
 

@@ -50,6 +50,9 @@ async def scan(gallery: str, asked: ScanRequest, parts: PartsOf, asking: AskingO
     (item,) = await off_loop(parse, long=True)
     if isinstance(item, Vector):
         raise ModalityUnsupported("a vector has no regions; send the item itself")
+    if item.reads is not None:
+        words = "a scan sees regions and reads none: leave 'reads' out, and identify a crop with it"
+        raise RequestInvalid(words, param="item")
     question = Question((), (), asked.filter, asked.threshold, asked.min_seq)
     scanned = await parts.scanner.scan(
         found, item, question, asking,

@@ -54,6 +54,8 @@ PLANTED = [
     ("runtime-door", "service.lane", "def late(): import onnxruntime"),
     ("pillow-door", "models.modalities.image", "from PIL import Image"),
     ("pillow-door", "service.lane", "def late(): import PIL"),
+    ("ocr-door", "models.modalities.image", "import rapidocr"),
+    ("ocr-door", "service.lane", "def late(): from rapidocr import RapidOCR"),
     ("redis-door", "service.recall", "import redis"),
     ("redis-door", "service.keys", "def late(): from redis.asyncio import Redis"),
     ("concrete-encoder", "service.lane", "from models.onnx_encoder import OnnxEncoder"),

@@ -2,13 +2,21 @@
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.bundle import Bundle, list_bundles
-from models.errors import BundleError, BundleUnsupported, InputError, ModalityUnsupported
+from models.errors import (
+    BundleError,
+    BundleUnsupported,
+    InputError,
+    ModalityUnsupported,
+    ReaderMissing,
+)
 from models.manifest import read_manifest
 from models.modality import (
     Features,
@@ -25,7 +33,11 @@ from service.reply_schemas import Usage
 from tests.picture_bundle import write_picture_bundle
 
 SHIPPED = {folder.name: folder for folder in list_bundles(Path("models/bundles").resolve())}
-MADE = {"cells": write_picture_bundle}  # by code, for modalities of which none ships
+# By code, for modalities of which none ships, or not with all that they can take.
+MADE = {
+    "cells": write_picture_bundle,
+    "lettered": partial(write_picture_bundle, name="lettered", reads=True),
+}
 
 
 @pytest.fixture(scope="module", params=[*SHIPPED, *MADE])
@@ -104,6 +116,20 @@ def test_rubbish_is_an_input_error_and_nothing_else(
     modality = opened(bundle)
     with pytest.raises(InputError):
         modality.decode(Item(bundle.manifest.modality, content))
+
+
+def test_what_an_item_reads_is_fed_to_the_graph_or_refused(bundle: Bundle) -> None:
+    modality = opened(bundle)
+    item = replace(bundle.probe().items[0][0], reads="a word")
+    if modality.is_lettered:
+        (silent, told) = modality.decode(replace(item, reads=None)), modality.decode(item)
+        assert any(not np.array_equal(silent.arrays[n], told.arrays[n]) for n in modality.inputs)
+        with pytest.raises(ReaderMissing, match=r"semblance\[ocr\].*SEMBLANCE_READ_MARKS"):
+            modality.decode(replace(item, reads=True))
+    elif bundle.manifest.modality == "image":
+        for reads in ("a word", True):
+            with pytest.raises(ModalityUnsupported, match="leave 'reads' out"):
+                modality.decode(replace(item, reads=reads))
 
 
 def test_an_item_of_no_known_modality_is_refused(bundle: Bundle) -> None:

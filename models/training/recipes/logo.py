@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from models.modality import Item
+from models.pictures.grams import Grams
 from models.training import trials
 from models.training.evaluation import recall, scores_of, unrelated, verification
 from models.training.histograms import Directions, Histograms, Joined, principal
@@ -15,8 +18,11 @@ from models.training.marks import drawn
 from models.training.marks.atlas import PIXELS, Atlas, join, load_atlas, save_atlas
 from models.training.marks.collections import svg_marks
 from models.training.marks.lettering import Type
+from models.training.names.fitting import fitted
+from models.training.names.pairs import learnable
+from models.training.names.tower import Lettered
 from models.training.objective import open_objective
-from models.training.recipe import Embed, Recipe, Stage
+from models.training.recipe import Embed, Encoded, Recipe, Stage, as_item
 from models.training.schedule import Schedule
 from models.training.towers import Tower, fitted_to
 from models.training.views.pairs import MarkPairs, held_out
@@ -32,12 +38,15 @@ SHARES = {
 EMBLEMS, WORDS, SIGNS = 14_000, 5_000, 3_500
 # Of the score, what histograms of gradients have; and how they are fitted.
 SHARE, DIRECTIONS, WHITENED = 0.4, 256, 0.3
+# How what a mark reads becomes ids, and what that weighs beside what it looks like.
+GRAMS, READS_WEIGHT = Grams(), 0.5
 FITTED_BATCHES, FITTED_PAIRS, FITTED_SEED = 45, 128, 77
 FONTS = Path("/usr/share/fonts")
 SIGN_FONTS = ("Symbola_hint.ttf", "wqy-microhei.ttc")
 LANDSCAPES = Path("/usr/share/backgrounds/mate")
 GROUND_SIDE = 160
 PROBES = 6
+PROBE_NAMES = ("Semblance", "SEMBIANCE", "a")
 # Below these, histograms of gradients do as well.
 FLOORS: Mapping[str, float] = {"vehicles34_r1": 0.506, "vehicles387_r1": 0.379}
 SEED = 1
@@ -53,6 +62,8 @@ def build(data: Path, work: Path) -> Recipe:
     torch.manual_seed(SEED)
     held = trials.across_sources(unseen, learnt, grounds, SIDES[-1])
     few, all_marks = trials.vehicles(data / "vehicles")
+    objective = open_objective("info_nce").build(temperature=0.07)
+    plain = held.printed.queries
 
     def figures(embed: Embed) -> dict[str, float]:
         found = {}
@@ -77,7 +88,8 @@ def build(data: Path, work: Path) -> Recipe:
         training_data=(
             "SVG marks of gilbarbara/logos (CC0), simple-icons (CC0), pheralb/svgl (MIT) and "
             "devicon (MIT), less one brand in ten by hash; emblems, wordmarks and signs drawn by "
-            "this recipe; grounds from GroceryStoreDataset (MIT) and Debian's mate-backgrounds. "
+            "this recipe; grounds from GroceryStoreDataset (MIT) and Debian's mate-backgrounds; "
+            "for what marks read, names of the WiRLD list (by Abhiram4572/LogoIdent). "
             "Trade marks remain their owners'."
         ),
         stages=[
@@ -90,12 +102,17 @@ def build(data: Path, work: Path) -> Recipe:
             for side, steps, rate in zip(SIDES, STEPS, RATES, strict=True)
         ],
         hand_on=fitted_to,
-        complete=lambda tower: Joined(tower, _directions(learnt, grounds, work), SHARE),
-        objective=open_objective("info_nce").build(temperature=0.07),
+        complete=lambda tower: Lettered(
+            Joined(tower, _directions(learnt, grounds, work), SHARE),
+            fitted(_names(data, atlas), GRAMS, objective, work / "names"),
+            READS_WEIGHT,
+        ),
+        preprocessing=preprocessing(SIDES[-1]) | {"text": text_preprocessing()},
+        objective=objective,
         trials=figures,
         unrelated="held_seen_unrelated",
         floors=FLOORS,
-        probe=[*held.printed.queries[:PROBES], *held.seen.queries[:PROBES]],
+        probe=[*plain[:PROBES], *held.seen.queries[:PROBES], *map(_named, plain, PROBE_NAMES)],
     )
 
 
@@ -108,6 +125,24 @@ def preprocessing(side: int) -> dict[str, object]:
         "contrast": [0, 0, 0],
         "emblem": True,
     }
+
+
+def text_preprocessing() -> dict[str, object]:
+    """Configure how what a mark reads becomes ids."""
+    return asdict(GRAMS) | {"sizes": list(GRAMS.sizes)}
+
+
+def _named(one: Encoded, name: str) -> Item:
+    return replace(as_item("image", one), reads=name)
+
+
+def _names(data: Path, atlas: Atlas) -> list[str]:
+    """List the names to learn: those of the list, and of brands that are not kept from training."""
+    brands = {mark.brand for mark in atlas.marks if mark.source not in trials.DRAWN}
+    lines = (data / "logos" / "brand_names.txt").read_text(encoding="utf-8").splitlines()
+    unseen = [brand for brand in brands if held_out(brand)]
+    makes = [path.stem for path in (data / "vehicles" / "references").glob("*.png")]
+    return learnable([*lines, *brands - set(unseen)], [*unseen, *makes])
 
 
 def _directions(learnt: Atlas, grounds: torch.Tensor, work: Path) -> Directions:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.errors import ItemEmpty, ItemUndecodable, ModalityUnsupported
-from models.modalities.image import build, content_of
+from models.modalities.image import build, item_of
 from models.modality import Item
 from tests.pictures import chunk, encoded, noise, png, tiff, turned
 
@@ -275,8 +275,8 @@ def test_other_formats_are_named(content: bytes, words: str) -> None:
 
 
 def test_base64_is_read_alone_and_in_a_uri() -> None:
-    assert content_of({"image": "aGVsbG8="}) == b"hello"
-    assert content_of({"image": "data:image/png;base64,aGVsbG8="}) == b"hello"
+    assert item_of({"image": "aGVsbG8="}) == Item("image", b"hello")
+    assert item_of({"image": "data:image/png;base64,aGVsbG8="}) == Item("image", b"hello")
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_base64_is_read_alone_and_in_a_uri() -> None:
 )  # fmt: skip
 def test_what_is_not_strictly_base64_is_refused(image: str) -> None:
     with pytest.raises(ItemUndecodable, match="base64"):
-        content_of({"image": image})
+        item_of({"image": image})
 
 
 def test_an_old_compression_of_tiff_is_refused() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.modality import Content, Item
+from models.modality import Content, Item, Reads
 from service.cache_keys import KEY_BYTES, Form, content_size, keys_of
 
 FORM = Form("space", 4, None, True)
@@ -59,6 +59,13 @@ def test_keys_are_equal_where_contents_are(these: list[Content], modality: str) 
         assert one == key(a, modality=modality)
         for another, b in zip(keys, these, strict=True):
             assert (one == another) == (type(a) is type(b) and a == b)
+
+
+def test_what_a_picture_reads_counts_and_that_it_is_to_be_read_is_no_text() -> None:
+    reads: list[Reads] = [None, True, "", "t", "r", "True", "a", "ab"]
+    items = [Item("image", b"x", one) for one in reads]
+    items += [Item("image", b"bx"), Item("image", b"tbx"), Item("image", b"x", "\ud800")]
+    assert len(set(keys_of(items, FORM))) == len(items)
 
 
 def test_what_no_encoder_reads_has_a_key_too() -> None:

@@ -29,11 +29,16 @@ PNG = encoded(noise(), "PNG")
 
 
 def rows_of(
-    path: Path, *, thumbnails: bool = False, columns: Columns | None = None
+    path: Path,
+    *,
+    thumbnails: bool = False,
+    reads_label: bool = False,
+    columns: Columns | None = None,
 ) -> list[SourceRow]:
     source = open_source(path, columns or Columns())
     beside = files_inside(path if path.is_dir() else path.parent)
-    return list(with_pictures(source, source.read_file or beside, thumbnails=thumbnails))
+    reader = source.read_file or beside
+    return list(with_pictures(source, reader, thumbnails=thumbnails, reads_label=reads_label))
 
 
 def told(rows: list[SourceRow]) -> list[tuple[str, str | None]]:
@@ -114,6 +119,37 @@ def test_parquet_may_hold_bytes_also_beside_a_path(tmp_path: Path) -> None:
     assert [picture(row).size for row in found] == [(60, 40), (256, 64)]
     beside = [{"id": "a", "image": {"bytes": PNG, "path": "elsewhere.png"}}]
     assert picture(rows_of(table("parquet", tmp_path, beside))[0]).size == (60, 40)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "csv"])
+def test_a_column_tells_what_a_picture_reads_and_the_label_where_it_tells_nothing(
+    kind: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"a.png": PNG})
+    rows = [
+        {"id": "1", "label": "Acme", "image": "a.png", "reads": "ACME Inc", "year": 1},
+        {"id": "2", "label": "Bolt", "image": "a.png", "reads": "", "year": 2},
+        {"id": "3", "label": "", "image": "a.png", "reads": "", "year": 3},
+    ]
+    path = table(kind, tmp_path, rows)
+
+    def read(**options: Any) -> list[Any]:
+        found = [row.exemplar for row in rows_of(path, **options)]
+        assert [list(one["payload"]) for one in found if one] == [["year"]] * 3
+        return [one["item"].get("reads") for one in found if one]
+
+    assert read() == ["ACME Inc", None, None]
+    assert read(reads_label=True) == ["ACME Inc", "Bolt", None]
+    assert (
+        rows_of(path, columns=Columns(reads="said"))[0].exemplar["payload"]["reads"] == "ACME Inc"
+    )  # type: ignore[index]
+
+
+def test_a_folder_may_say_that_its_pictures_read_their_labels(tmp_path: Path) -> None:
+    rows = rows_of(write(tmp_path, FILES), reads_label=True)
+    assert [row.exemplar["item"]["reads"] for row in rows if row.exemplar] == [
+        label for _, label in TOLD
+    ]
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,23 @@ def test_what_a_url_holds_takes_the_place_of_the_item() -> None:
     } == {"logos.example"}
 
 
+def test_what_a_picture_reads_may_stand_beside_its_url() -> None:
+    url = "https://logos.example/a.png"
+    assert url_of({"image": url, "reads": "ACME"}) == ("image", url)
+    assert url_of({"reads": "ACME"}) is None
+    assert url_of({"image": url, "colour": 1}) is None
+
+    async def got(url: str) -> bytes:
+        return b"x"
+
+    async def fetched() -> object:
+        remote = Remote(["*"], bytes_max=9, seconds_max=1.0, at_once=1)
+        remote._get = got  # type: ignore[method-assign]
+        return await remote.fetched([{"image": url, "reads": "ACME"}])
+
+    assert asyncio.run(fetched()) == [{"image": "eA==", "reads": "ACME"}]
+
+
 def test_a_name_is_looked_up_once_and_the_address_that_was_checked_is_connected_to() -> None:
     """A name that leads elsewhere a moment later leads nowhere."""
     _, web = fetch([here("/a.png")], {"/a.png": ok(b"A")})

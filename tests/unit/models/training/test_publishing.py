@@ -12,11 +12,13 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("onnx", reason="the train extra is not installed")
 
 from models.onnx_encoder import OnnxEncoder  # noqa: E402
+from models.region import REGIONS_NAME  # noqa: E402
 from models.training.objective import open_objective  # noqa: E402
 from models.training.publishing import FloorMissed, bundle_embed, publish, tower_embed  # noqa: E402
 from models.training.recipe import Embed, Pair, Recipe, Stage  # noqa: E402
 from models.training.schedule import Schedule  # noqa: E402
 from models.training.towers import Tower, fitted_to  # noqa: E402
+from tests.picture_bundle import write_picture_bundle  # noqa: E402
 
 torch.manual_seed(0)
 TOWER = Tower(32, widths=(8, 8, 8), dim=16).eval()
@@ -51,6 +53,7 @@ def recipe(floors: Mapping[str, float]) -> Recipe:
         stages=[Stage(PREPROCESSING, TOWER, Idle(), Schedule(steps=1))],
         hand_on=fitted_to,
         complete=lambda tower: tower,
+        preprocessing=PREPROCESSING,
         objective=open_objective("info_nce").build(),
         trials=trials,
         unrelated="pair_score",
@@ -75,6 +78,17 @@ def test_the_bundle_computes_what_the_tower_does_and_tells_its_figures(tmp_path:
     card = (bundle.folder / "README.md").read_text()
     assert "An encoder for tests." in card
     assert "sentences" not in card
+
+
+def test_a_bundle_that_gives_way_hands_on_what_proposes_its_regions(tmp_path: Path) -> None:
+    there = write_picture_bundle(tmp_path, "tiny", regions=True)
+    proposer = (there / REGIONS_NAME).read_bytes()
+    bundle = publish(TOWER, recipe({}), there, version="2", command="-", replace=True)
+    assert (there / REGIONS_NAME).read_bytes() == proposer
+    assert OnnxEncoder.open(there, provider="cpu").regions is not None
+    alone = publish(TOWER, recipe({}), tmp_path / "other", version="2", command="-")
+    assert alone.space == bundle.space
+    assert REGIONS_NAME not in alone.manifest.files
 
 
 def test_an_encoder_below_its_floor_is_not_published(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The text tower: what a mark reads, beside what it looks like."""
