@@ -8,7 +8,7 @@ import click
 GROUPS = {
     "serve": ("serve",),
     "models": ("models",),
-    "gallery": ("gallery", "copies"),
+    "gallery": ("gallery", "questions", "copies"),
     "keys": ("keys",),
 }
 

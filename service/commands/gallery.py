@@ -1,8 +1,6 @@
 """`semblance gallery`: build, look at, ask and remove galleries, here or on a server."""
 
-import base64
 import json
-import mimetypes
 from pathlib import Path
 from subprocess import SubprocessError
 from types import ModuleType
@@ -162,101 +160,6 @@ async def list_galleries(client: Client) -> None:
 async def show(client: Client, name: str) -> None:
     """Print a gallery's state as JSON."""
     click.echo(json.dumps(await client.gallery("GET", name), indent=2, ensure_ascii=False))
-
-
-FILE = click.option(
-    "--file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Ask with this file (a picture) in place of QUESTION.",
-)
-
-
-READS = click.option("--reads", help="What the picture of --file reads.")
-READ = click.option("--read", is_flag=True, help="Have the service read the picture of --file.")
-
-
-def item_of(
-    question: str | None, file: Path | None, reads: str | None, *, read: bool
-) -> dict[str, Any]:
-    """Make an item of what is asked: a text, or a file of another kind, and what that reads."""
-    if (reads is not None or read) and (file is None or (reads is not None and read)):
-        raise click.UsageError("--reads and --read tell of the picture of --file; give one")
-    if (question is None) == (file is None):
-        raise click.UsageError("give QUESTION or --file, one of the two")
-    if file is None:
-        return {"text": question}
-    from models.modality import modality_of_media_type  # noqa: PLC0415 - for files only
-
-    kind = modality_of_media_type(mimetypes.guess_type(file.name)[0] or "")
-    if kind in (None, "text"):
-        raise click.UsageError(f"{file.name} is of no kind that can be asked with")
-    item = {str(kind): base64.b64encode(file.read_bytes()).decode()}
-    return item if not (reads or read) else item | {"reads": reads or True}
-
-
-@command.command("search")
-@click.argument("name")
-@click.argument("question", required=False)
-@FILE
-@READS
-@READ
-@click.option("-k", default=10, show_default=True, help="How many hits.")
-@click.option("--filter", "wanted", help='E.g. \'{"payload.year": {"gte": 1950}}\'.')
-@click.option("--by-label", is_flag=True, help="The best hit of each label only.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_client
-async def search(
-    client: Client,
-    name: str,
-    question: str | None,
-    file: Path | None,
-    reads: str | None,
-    read: bool,
-    k: int,
-    wanted: str | None,
-    by_label: bool,
-    as_json: bool,
-) -> None:
-    """Find the exemplars nearest to a text, or to a file."""
-    item = item_of(question, file, reads, read=read)
-    body: dict[str, Any] = {"query": item, "k": k, "group_by_label": by_label}
-    if wanted is not None:
-        try:
-            body["filter"] = json.loads(wanted)
-        except ValueError as error:
-            raise click.UsageError(f"--filter is not JSON: {error}") from error
-    hits = (await client.gallery("POST", name, "/search", body))["results"][0]["hits"]
-    if as_json:
-        click.echo(json.dumps(hits, ensure_ascii=False))
-        return
-    for hit in hits:
-        label = "" if hit["label"] in (None, hit["id"]) else f"  [{hit['label']}]"
-        click.echo(f"{hit['score']:.3f}  {hit['id']}{label}")
-
-
-@command.command("identify")
-@click.argument("name")
-@click.argument("question", required=False)
-@FILE
-@READS
-@READ
-@click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
-@with_client
-async def identify(
-    client: Client,
-    name: str,
-    question: str | None,
-    file: Path | None,
-    reads: str | None,
-    read: bool,
-    threshold: float | None,
-) -> None:
-    """Name the label of a text, or of a file, or say that it is unknown."""
-    body = {"query": item_of(question, file, reads, read=read), "threshold": threshold}
-    result = (await client.gallery("POST", name, "/identify", body))["results"][0]
-    score = "" if result["score"] is None else f"  score {result['score']:.3f}"
-    named = f"  {result['label']}" if result["label"] is not None else ""
-    click.echo(f"{result['verdict']}{named}{score}  threshold {result['threshold']:.3f}")
 
 
 @command.command("photo")

@@ -28,7 +28,7 @@ SHAPES = {"red": (8, 4), "green": (4, 8), "blue": (5, 5), "purple": (8, 2)}
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    write_picture_bundle(tmp_path / "bundles")
+    write_picture_bundle(tmp_path / "bundles", regions=True)
     with Server(tmp_path / "data", "--bundles-dir", str(tmp_path / "bundles")) as server:
         yield server
 
@@ -98,6 +98,18 @@ def test_whose_mark_is_in_the_photo(server: Server, tmp_path: Path) -> None:
     drawn = json.loads(gallery(server, "calibrate", "marks", *rate, "--photos", 9))
     assert (drawn["impostors"], drawn["genuine"]) == (4, 4)
     assert drawn["threshold"] != clean["threshold"]
+
+    at = ("--threshold", 0.99)
+    found = json.loads(
+        gallery(server, "scan", "marks", path, "--threshold", 0.8, "--json").partition("\n")[0]
+    )
+    assert "purple" in {one["label"] for one in found}
+    told = gallery(server, "scan", "marks", path, *at, "--unknown", "--regions", 3)
+    assert "unknown" in told
+    assert "in 3 regions" in told
+    same, other = photo(tmp_path, "purple").rename(tmp_path / "same.jpg"), photo(tmp_path, "red")
+    assert gallery(server, "verify", "marks", same, same, *at).startswith("same  score 1.000")
+    assert gallery(server, "verify", "marks", same, other, *at).startswith("not the same  score")
 
     body = {"model": "cells", "pairs": [[_item(path), _item(path)]], "threshold": 0.8}
     reply = httpx.post(f"{server.url}/v1/verify", json=body)

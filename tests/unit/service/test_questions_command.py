@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from service.commands.gallery import item_of
+from service.commands.questions import item_of
 
 
 def test_a_text_or_a_file_and_what_it_reads(tmp_path: Path) -> None:

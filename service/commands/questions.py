@@ -1,0 +1,163 @@
+"""`semblance gallery`, the questions to one: search, identify, scan, verify."""
+
+import base64
+import json
+import mimetypes
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.client import Client
+from service.connected import with_client
+
+command = click.Group("gallery")
+FILE_PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE = click.option(
+    "--file",
+    type=FILE_PATH,
+    help="Ask with this file (a picture) in place of QUESTION.",
+)
+READS = click.option("--reads", help="What the picture of --file reads.")
+READ = click.option("--read", is_flag=True, help="Have the service read the picture of --file.")
+
+
+def item_of(
+    question: str | None, file: Path | None, reads: str | None, *, read: bool
+) -> dict[str, Any]:
+    """Make an item of what is asked: a text, or a file of another kind, and what that reads."""
+    if (reads is not None or read) and (file is None or (reads is not None and read)):
+        raise click.UsageError("--reads and --read tell of the picture of --file; give one")
+    if (question is None) == (file is None):
+        raise click.UsageError("give QUESTION or --file, one of the two")
+    if file is None:
+        return {"text": question}
+    from models.modality import modality_of_media_type  # noqa: PLC0415 - for files only
+
+    kind = modality_of_media_type(mimetypes.guess_type(file.name)[0] or "")
+    if kind in (None, "text"):
+        raise click.UsageError(f"{file.name} is of no kind that can be asked with")
+    item: dict[str, Any] = {str(kind): base64.b64encode(file.read_bytes()).decode()}
+    return item if not (reads or read) else item | {"reads": reads or True}
+
+
+@command.command("search")
+@click.argument("name")
+@click.argument("question", required=False)
+@FILE
+@READS
+@READ
+@click.option("-k", default=10, show_default=True, help="How many hits.")
+@click.option("--filter", "wanted", help='E.g. \'{"payload.year": {"gte": 1950}}\'.')
+@click.option("--by-label", is_flag=True, help="The best hit of each label only.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_client
+async def search(
+    client: Client,
+    name: str,
+    question: str | None,
+    file: Path | None,
+    reads: str | None,
+    read: bool,
+    k: int,
+    wanted: str | None,
+    by_label: bool,
+    as_json: bool,
+) -> None:
+    """Find the exemplars nearest to a text, or to a file."""
+    item = item_of(question, file, reads, read=read)
+    body: dict[str, Any] = {"query": item, "k": k, "group_by_label": by_label}
+    if wanted is not None:
+        try:
+            body["filter"] = json.loads(wanted)
+        except ValueError as error:
+            raise click.UsageError(f"--filter is not JSON: {error}") from error
+    hits = (await client.gallery("POST", name, "/search", body))["results"][0]["hits"]
+    if as_json:
+        click.echo(json.dumps(hits, ensure_ascii=False))
+        return
+    for hit in hits:
+        label = "" if hit["label"] in (None, hit["id"]) else f"  [{hit['label']}]"
+        click.echo(f"{hit['score']:.3f}  {hit['id']}{label}")
+
+
+@command.command("identify")
+@click.argument("name")
+@click.argument("question", required=False)
+@FILE
+@READS
+@READ
+@click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
+@with_client
+async def identify(
+    client: Client,
+    name: str,
+    question: str | None,
+    file: Path | None,
+    reads: str | None,
+    read: bool,
+    threshold: float | None,
+) -> None:
+    """Name the label of a text, or of a file, or say that it is unknown."""
+    body = {"query": item_of(question, file, reads, read=read), "threshold": threshold}
+    result = (await client.gallery("POST", name, "/identify", body))["results"][0]
+    click.echo(f"{verdict_of(result)}  threshold {result['threshold']:.3f}")
+
+
+@command.command("scan")
+@click.argument("name")
+@click.argument("file", type=FILE_PATH)
+@click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
+@click.option("--regions", type=click.IntRange(min=1), help="How many are looked at. [16]")
+@click.option("--unknown", is_flag=True, help="Tell of regions that are nobody's, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_client
+async def scan(
+    client: Client,
+    name: str,
+    file: Path,
+    threshold: float | None,
+    regions: int | None,
+    unknown: bool,
+    as_json: bool,
+) -> None:
+    """Find where in FILE, a whole picture, what the gallery holds is shown; the surest first."""
+    item = item_of(None, file, None, read=False)
+    body = {"item": item, "threshold": threshold, "regions_max": regions, "unknown": unknown}
+    reply = await client.gallery("POST", name, "/scan", body)
+    if as_json:
+        click.echo(json.dumps(reply["found"], ensure_ascii=False))
+        return
+    for found in reply["found"]:
+        place = " ".join(f"{edge:.0f}" for edge in found["box"] or found["seconds"])
+        click.echo(f"{place:24} {verdict_of(found)}")
+    click.echo(f"{len(reply['found'])} found in {reply['regions']} regions", err=True)
+
+
+@command.command("verify")
+@click.argument("name")
+@click.argument("first", type=FILE_PATH)
+@click.argument("second", type=FILE_PATH)
+@click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
+@with_client
+async def verify(
+    client: Client, name: str, first: Path, second: Path, threshold: float | None
+) -> None:
+    """Tell whether FIRST and SECOND, two pictures, show the same, by the encoder of a gallery.
+
+    Neither need be in it: it lends its encoder and its threshold.
+    """
+    pair = [item_of(None, file, None, read=False) for file in (first, second)]
+    body = {"pairs": [pair], "gallery": name, "threshold": threshold}
+    reply = await client.call("POST", "/v1/verify", body)
+    (result,) = reply["results"]
+    verdicts = {True: "same", False: "not the same", None: "who knows: calibrate the gallery"}
+    line = "" if reply["threshold"] is None else f"  threshold {reply['threshold']:.3f}"
+    click.echo(f"{verdicts[result['same']]}  score {result['score']:.3f}{line}")
+
+
+def verdict_of(result: dict[str, Any]) -> str:
+    """Word a verdict, its label and its score."""
+    named = f"  {result['label']}" if result["label"] is not None else ""
+    score = "" if result["score"] is None else f"  score {result['score']:.3f}"
+    return f"{result['verdict']}{named}{score}"
