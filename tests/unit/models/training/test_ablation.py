@@ -96,6 +96,7 @@ def recipe(pairs: Coloured, stop_at: int | None = None) -> Recipe:
         stages=[Stage(preprocessing, Linear(), pairs, Schedule(steps=99, rate=0.05))],
         hand_on=lambda weights, tower: weights,
         complete=lambda tower: tower,
+        preprocessing=preprocessing,
         objective=open_objective("info_nce").build(),
         trials=trials,
         unrelated="extra",
