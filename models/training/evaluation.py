@@ -76,13 +76,37 @@ def unrelated(scores: Rows, truth: Sequence[int]) -> float:
     return float(np.quantile(scores[others], 0.99))
 
 
-def found_at(scores: Rows, truth: Sequence[int], unknown: Rows, false_accepts: float) -> float:
-    """Tell the share of queries that are named rightly, above what refuses strangers.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What queries whose reference is enrolled are told; the three shares make one."""
+
+    right: float
+    wrong: float
+    unknown: float
+
+
+def told_at(scores: Rows, truth: Sequence[int], unknown: Rows, false_accepts: float) -> Told:
+    """Tell what becomes of queries, above what refuses strangers.
 
     Args:
         unknown: (m, references), scores of queries that have no reference.
         false_accepts: the share of those that may be given a name.
+
+    Source: Phillips, Grother and Micheals, "Evaluation Methods in Face Recognition", Handbook of
+    Face Recognition, 2011: the detection and identification rate of an open-set watch list.
     """
     cut = np.quantile(unknown.max(1), 1 - false_accepts)
-    best = scores.argmax(1)
-    return float(((best == np.array(truth)) & (scores.max(1) >= cut)).mean())
+    accepted = scores.max(1) >= cut
+    right = accepted & (scores.argmax(1) == np.array(truth))
+    return Told(float(right.mean()), float((accepted & ~right).mean()), float((~accepted).mean()))
+
+
+def strangers(scores: Rows, truth: Sequence[int]) -> Rows:
+    """Return the scores as if no query's own reference were enrolled: there they are -inf.
+
+    >>> strangers(np.array([[0.75, 0.25], [0.5, 0.375]], np.float32), [0, 1]).max(1).tolist()
+    [0.25, 0.5]
+    """
+    left = scores.copy()
+    left[np.arange(len(truth)), list(truth)] = -np.inf
+    return left

@@ -1,7 +1,6 @@
 """What the logo encoder is tried on: photos of car badges, and brands that it never saw."""
 
 import csv
-import io
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from models.training.evaluation import Trial
-from models.training.marks.atlas import Atlas
+from models.training.marks.atlas import Atlas, encoded, load_atlas, png
 from models.training.views.chance import Chance
+from models.training.views.pairs import held_out
 from models.training.views.pictures import photo
 
 DISTRACTORS = 1000
@@ -34,6 +33,31 @@ class HeldOut:
 
     printed: Trial
     seen: Trial
+
+
+def kept_trials(data: Path, work: Path, side: int) -> dict[str, Trial]:
+    """Open all trials of the logo encoder, by name, from what its recipe drew and keeps in `work`.
+
+    Args:
+        side: pixels of the queries that are drawn as photos.
+
+    Raises:
+        FileNotFoundError: nothing is kept there; build the recipe first.
+    """
+    atlas = load_atlas(work / "svg")
+    photos = torch.from_numpy(np.load(work / "grounds.npy"))
+    out = [held_out(mark.brand) for mark in atlas.marks]
+    unseen, learnt = (
+        atlas.part([i for i, kept in enumerate(out) if kept is wanted]) for wanted in (True, False)
+    )
+    held = across_sources(unseen, learnt, photos, side)
+    few, every = vehicles(data / "vehicles")
+    return {
+        "vehicles34": few,
+        "vehicles387": every,
+        "held_printed": held.printed,
+        "held_seen": held.seen,
+    }
 
 
 def vehicles(folder: Path) -> tuple[Trial, Trial]:
@@ -88,23 +112,10 @@ def across_sources(atlas: Atlas, learnt: Atlas, photos: torch.Tensor, side: int)
     scenes = photo(chance, looks, atlas.aspects()[asked], photos, side)
     return HeldOut(
         printed=Trial(references, [png(atlas, i) for i in asked], truth),
-        seen=Trial(references, [_png(scene.permute(1, 2, 0).numpy()) for scene in scenes], truth),
+        seen=Trial(
+            references, [encoded(scene.permute(1, 2, 0).numpy()) for scene in scenes], truth
+        ),
     )
-
-
-def png(atlas: Atlas, row: int) -> bytes:
-    """Encode a mark in its own proportions, transparent around."""
-    pixels = np.ascontiguousarray(atlas.pixels(row).transpose(1, 2, 0))
-    image = Image.fromarray(pixels, "RGBa")
-    side, aspect = image.width, atlas.marks[row].aspect
-    size = (side, round(side / aspect)) if aspect > 1 else (round(side * aspect), side)
-    return _png(np.asarray(image.resize((max(1, size[0]), max(1, size[1]))).convert("RGBA")))
-
-
-def _png(pixels: np.typing.NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png")
-    return buffer.getvalue()
 
 
 def _nearest(atlas: Atlas, first: Sequence[int], second: Sequence[int]) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Every mark once, as pixels: what the views are made from, kept in a folder outside the tree."""
 
+import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,22 @@ def squared(image: Image.Image) -> tuple[NDArray[np.uint8], float] | None:
         Image.Resampling.BOX if min(weighted.size) > 2 * SIDE else Image.Resampling.BICUBIC,
     )
     return np.asarray(small).transpose(2, 0, 1), (box[2] - box[0]) / (box[3] - box[1])
+
+
+def png(atlas: Atlas, row: int) -> bytes:
+    """Encode a mark in its own proportions, transparent around."""
+    pixels = np.ascontiguousarray(atlas.pixels(row).transpose(1, 2, 0))
+    image = Image.fromarray(pixels, "RGBa")
+    side, aspect = image.width, atlas.marks[row].aspect
+    size = (side, round(side / aspect)) if aspect > 1 else (round(side * aspect), side)
+    return encoded(np.asarray(image.resize((max(1, size[0]), max(1, size[1]))).convert("RGBA")))
+
+
+def encoded(pixels: NDArray[np.uint8]) -> bytes:
+    """Encode uint8 (h, w, 3 or 4) as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return buffer.getvalue()
 
 
 def save_atlas(folder: Path, drawn: Iterable[tuple[str, str, Image.Image]]) -> Atlas:

@@ -6,11 +6,13 @@ import pytest
 pytest.importorskip("torch", reason="the train extra is not installed")
 
 from models.training.evaluation import (
+    Told,
     Trial,
     auc,
-    found_at,
     recall,
     scores_of,
+    strangers,
+    told_at,
     verification,
 )
 
@@ -47,8 +49,16 @@ def test_all_pairs_are_verified() -> None:
 def test_what_is_named_at_a_false_accept_rate() -> None:
     unknown = np.array([[0.1], [0.2], [0.3], [0.4], [0.5]], np.float32)
     scores = np.array([[0.45], [0.2]], np.float32)
-    assert found_at(scores, [0, 0], unknown, 0.25) == 0.5
-    assert found_at(scores, [0, 0], unknown, 0.0) == 0
+    assert told_at(scores, [0, 0], unknown, 0.25) == Told(right=0.5, wrong=0, unknown=0.5)
+    assert told_at(scores, [0, 0], unknown, 0.0) == Told(right=0, wrong=0, unknown=1)
+
+
+def test_a_stranger_is_a_query_without_its_reference() -> None:
+    scores = np.array([[0.9, 0.1], [0.6, 0.5], [0.2, 0.7]], np.float32)
+    unknown = strangers(scores, [0, 1, 1])
+    assert unknown.max(1).tolist() == pytest.approx([0.1, 0.6, 0.2])
+    assert scores[0, 0] == np.float32(0.9)
+    assert told_at(scores, [0, 1, 1], unknown, 0.0) == Told(2 / 3, 1 / 3, 0)
 
 
 def test_scores_are_inner_products_of_what_is_embedded() -> None:

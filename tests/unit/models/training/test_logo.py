@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +17,7 @@ pytest.importorskip("onnx", reason="the train extra is not installed")
 from models.bundle import Bundle  # noqa: E402
 from models.training.__main__ import main  # noqa: E402
 from models.training.recipe import open_recipe  # noqa: E402
+from models.training.trials import kept_trials  # noqa: E402
 from models.training.views.pairs import held_out  # noqa: E402
 
 SVG = (
@@ -78,6 +80,15 @@ def test_a_command_trains_and_publishes(
     for stage in ("0", "1"):
         lines = (tmp_path / "work" / "logo" / stage / "log.jsonl").read_text().splitlines()
         assert json.loads(lines[-1])["step"] == 1
+    asked: list[list[bytes]] = []
+
+    def embed(items: Sequence[bytes]) -> np.ndarray:
+        asked.append(list(items))
+        return np.ones((len(items), 2), np.float32)
+
+    logo.build(data, tmp_path / "work").trials(embed)
+    kept = kept_trials(data, tmp_path / "work", 64)
+    assert [list(part) for one in kept.values() for part in (one.queries, one.references)] == asked
     again = CliRunner().invoke(main, [*words, "--out", str(out), "--resume", "--minutes", "0"])
     assert again.exit_code == 1
     assert "is there already" in again.output
