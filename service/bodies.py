@@ -15,7 +15,7 @@ from service.settings import Settings
 
 # Calls whose routes read the body as it comes, and bound its bytes themselves.
 STREAMED = re.compile(r"/v1/galleries/[^/]+/(import|restore)")
-HELD_UP_SECONDS = 0.25  # a timer that comes so late says that the loop, or the machine, stood still
+MOMENT_SECONDS = 0.25  # beyond a silence
 RETRY_AFTER_SECONDS = 1.0  # bodies come and go with their requests
 
 
@@ -166,17 +166,21 @@ class Coming:
         return message
 
     async def _heard(self) -> Message:
-        """Receive, unless nothing comes; while the loop was held up, nothing could be."""
+        """Receive, unless nothing comes for too long.
+
+        Then a moment more: while the loop was held up, by the machine or by a thread that kept the
+        others waiting, what came could not be heard, and is still to be read.
+        """
         loop = asyncio.get_running_loop()
-        while True:
-            silent = loop.time() + self._settings.idle_seconds_max
-            due = min(silent, self._end)
+        for seconds in (self._settings.idle_seconds_max, MOMENT_SECONDS):
+            silent = loop.time() + seconds
             try:
-                async with asyncio.timeout_at(due):
+                async with asyncio.timeout_at(min(silent, self._end)):
                     return await self._receive()
             except TimeoutError:
-                if due < silent or loop.time() < silent + HELD_UP_SECONDS:
-                    raise self._too_slow(silent=due == silent) from None
+                if self._end <= silent:
+                    raise self._too_slow(silent=False) from None
+        raise self._too_slow(silent=True)
 
     def _too_slow(self, *, silent: bool) -> BodyTooSlow:
         if silent:

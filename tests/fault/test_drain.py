@@ -80,7 +80,7 @@ def test_a_stop_under_load_answers_what_is_open_and_ends_in_time(
         expected = (503, "draining") if load is LONG else (200, "")
         assert expected in answers
         # One that is sent while the connection is being closed has no answer; none before has none.
-        assert all(began > asked_at - 0.01 for caller in callers for began in caller.broken)
+        assert all(began > asked_at - 0.02 * PACE for caller in callers for began in caller.broken)
 
 
 def test_a_second_signal_does_not_cut_the_first_short(tmp_path: Path) -> None:
