@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.modality import Item, open_modality
+from models.modality import open_modality
 from models.training.evaluation import Rows, Trial
+from models.training.recipe import Encoded, as_item
 
 SIDE = 256  # pixels of the square that is described: at 64 there is hardly a keypoint
 POINTS_MAX = 300  # of a picture
@@ -55,9 +56,9 @@ class Matcher:
         self._detector = DETECTORS[name](POINTS_MAX)
         self._nearest = cv2.BFMatcher(NORMS[name])
 
-    def describe(self, picture: bytes) -> Keypoints:
+    def describe(self, picture: Encoded) -> Keypoints:
         """Find the keypoints of an encoded picture."""
-        pixels = self._modality.decode(Item("image", picture)).arrays["pixels"]
+        pixels = self._modality.decode(as_item("image", picture)).arrays["pixels"]
         grey = np.ascontiguousarray(pixels.mean(0).round().astype(np.uint8))
         found, looks = self._detector.detectAndCompute(grey, None)
         places = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
