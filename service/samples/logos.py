@@ -15,7 +15,7 @@ from service.svg import Rasteriser
 NAME = "logos"
 MODEL = "logo"
 PACKAGE = "simplepycons"
-PHOTOS = 400  # drawn of the marks, to calibrate the gallery for photos
+PHOTOS = 200  # drawn of the marks, to calibrate the gallery for photos
 SECONDS_MAX = 300
 EVERY = 10  # of the package's three thousand and more; with the known ones, some hundreds
 KNOWN = {
