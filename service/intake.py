@@ -38,7 +38,7 @@ def parse_item(value: object, bytes_max: float = math.inf) -> Parsed:
     """Parse one item: a bare string, or an object with one of the item keys.
 
     >>> parse_item("hello")
-    Item(modality='text', content='hello')
+    Item(modality='text', content='hello', reads=None)
 
     Args:
         bytes_max: bytes that the item may have; see :func:`check_size`.
@@ -100,7 +100,7 @@ def parse_embeddable(value: object, bytes_max: float = math.inf) -> Item:
     """Parse one item of an embeddings call: an item without a vector, or token ids.
 
     >>> parse_embeddable([101, 102])
-    Item(modality='text', content=(101, 102))
+    Item(modality='text', content=(101, 102), reads=None)
     """
     if isinstance(value, list):
         if not all(type(token) is int for token in value):

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -16,6 +17,7 @@ pytest.importorskip("onnx", reason="the train extra is not installed")
 
 from models.bundle import Bundle  # noqa: E402
 from models.training.__main__ import main  # noqa: E402
+from models.training.names import fitting  # noqa: E402
 from models.training.recipe import open_recipe  # noqa: E402
 from models.training.trials import kept_trials  # noqa: E402
 from models.training.views.pairs import held_out  # noqa: E402
@@ -45,7 +47,8 @@ def data(tmp_path: Path) -> Path:
         for number, (brand, source) in enumerate(rows):
             (logos / f"{number}.svg").write_text(SVG.format(w=20 + number, r=3 + number % 6))
             table.writerow([f"{number}.svg", brand, source, "CC0"])
-    (logos / "brand_names.txt").write_text("Ada\nBabbage\n")
+    names = ["Ada", "Babbage", *(f"Firm {number}" for number in range(60))]
+    (logos / "brand_names.txt").write_text("\n".join(names) + "\n")
     noise(tmp_path / "data" / "backgrounds", "shelf.jpg", "RGB")
     cars = tmp_path / "data" / "vehicles"
     for make in ("ada.png", "babbage.png", "mercedes-benz.png"):
@@ -69,6 +72,8 @@ def test_a_command_trains_and_publishes(
     monkeypatch.setattr(logo, "FLOORS", {})
     monkeypatch.setattr(logo, "FITTED_BATCHES", 2)
     monkeypatch.setattr(logo, "FITTED_PAIRS", 12)
+    few = replace(fitting.SCHEDULE, steps=3, size=16, warm=1, check_steps=2)
+    monkeypatch.setattr(fitting, "SCHEDULE", few)
     words = ["logo", "--data", str(data), "--work", str(tmp_path / "work"), "--threads", "1"]
     out = tmp_path / "logo"
     run = CliRunner().invoke(main, [*words, "--out", str(out), "--steps", "1", "--pairs", "12"])
