@@ -8,6 +8,7 @@ from service.svg import LENGTH, REPLY, SIDE
 
 MEMORY_BYTES_MAX = 1 << 30
 CPU_SECONDS_MAX = 10.0  # of one SVG
+DPI = 96  # of CSS: sizes in millimetres or points are none without it
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def drawn(svg: str) -> tuple[bool, bytes]:
         return False, b"no resvg"
     try:
         picture = resvg_py.svg_to_bytes(
-            svg_string=svg, width=SIDE, height=SIDE, skip_system_fonts=True
+            svg_string=svg, width=SIDE, height=SIDE, dpi=DPI, skip_system_fonts=True
         )
     except ValueError as error:
         return False, str(error).encode("utf-8", "replace")

@@ -276,6 +276,15 @@ def test_what_an_svg_holds_itself_is_drawn() -> None:
     assert drawn.getpixel((200, 100)) == (0, 255, 0, 255)
 
 
+@pytest.mark.parametrize("unit", ["", "px", "pt", "mm", "cm", "in", "pc", "%"])
+def test_an_svg_may_have_its_size_in_any_unit(unit: str) -> None:
+    svg = f"""<svg xmlns="http://www.w3.org/2000/svg" width="50{unit}" height="50{unit}"
+        viewBox="0 0 8 8"><rect width="8" height="8" fill="red"/></svg>"""
+    with Rasteriser() as rasteriser:
+        drawn = Image.open(io.BytesIO(rasteriser.png(svg.encode())))
+    assert drawn.getpixel((50, 50)) == (255, 0, 0, 255)
+
+
 def test_an_svg_that_takes_for_ever_is_given_up_and_the_next_is_drawn() -> None:
     uses = "".join(f'<g id="a{n}">' + f'<use href="#a{n - 1}"/>' * 10 + "</g>" for n in range(1, 6))
     bomb = svg(f'<g id="a0"><rect width="1" height="1"/></g>{uses}')
