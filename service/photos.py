@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from index.gallery import Gallery
 from models.errors import InputError
 from models.modality import Item, read_item
+from models.pictures.photo import photographed
 from service.errors import RequestInvalid
 
 PAGE = 100
@@ -25,8 +26,6 @@ def photos_of(
     Raises:
         RequestInvalid: it keeps no labelled pictures.
     """
-    from models.pictures.photo import photographed  # noqa: PLC0415 - no start waits for it
-
     items: list[Item] = []
     labels: list[str] = []
     for content, label in _pictures(gallery):

@@ -20,6 +20,7 @@ FILE = click.option(
 )
 READS = click.option("--reads", help="What the picture of --file reads.")
 READ = click.option("--read", is_flag=True, help="Have the service read the picture of --file.")
+THRESHOLD = click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
 
 
 def item_of(
@@ -32,13 +33,18 @@ def item_of(
         raise click.UsageError("give QUESTION or --file, one of the two")
     if file is None:
         return {"text": question}
+    item = item_of_file(file)
+    return item if not (reads or read) else item | {"reads": reads or True}
+
+
+def item_of_file(file: Path) -> dict[str, Any]:
+    """Make an item of a file, of the kind that its name says."""
     from models.modality import modality_of_media_type  # noqa: PLC0415 - for files only
 
     kind = modality_of_media_type(mimetypes.guess_type(file.name)[0] or "")
     if kind in (None, "text"):
         raise click.UsageError(f"{file.name} is of no kind that can be asked with")
-    item: dict[str, Any] = {str(kind): base64.b64encode(file.read_bytes()).decode()}
-    return item if not (reads or read) else item | {"reads": reads or True}
+    return {str(kind): base64.b64encode(file.read_bytes()).decode()}
 
 
 @command.command("search")
@@ -87,7 +93,7 @@ async def search(
 @FILE
 @READS
 @READ
-@click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
+@THRESHOLD
 @with_client
 async def identify(
     client: Client,
@@ -107,7 +113,7 @@ async def identify(
 @command.command("scan")
 @click.argument("name")
 @click.argument("file", type=FILE_PATH)
-@click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
+@THRESHOLD
 @click.option("--regions", type=click.IntRange(min=1), help="How many are looked at. [16]")
 @click.option("--unknown", is_flag=True, help="Tell of regions that are nobody's, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -122,7 +128,7 @@ async def scan(
     as_json: bool,
 ) -> None:
     """Find where in FILE, a whole picture, what the gallery holds is shown; the surest first."""
-    item = item_of(None, file, None, read=False)
+    item = item_of_file(file)
     body = {"item": item, "threshold": threshold, "regions_max": regions, "unknown": unknown}
     reply = await client.gallery("POST", name, "/scan", body)
     if as_json:
@@ -138,7 +144,7 @@ async def scan(
 @click.argument("name")
 @click.argument("first", type=FILE_PATH)
 @click.argument("second", type=FILE_PATH)
-@click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
+@THRESHOLD
 @with_client
 async def verify(
     client: Client, name: str, first: Path, second: Path, threshold: float | None
@@ -147,7 +153,7 @@ async def verify(
 
     Neither need be in it: it lends its encoder and its threshold.
     """
-    pair = [item_of(None, file, None, read=False) for file in (first, second)]
+    pair = [item_of_file(file) for file in (first, second)]
     body = {"pairs": [pair], "gallery": name, "threshold": threshold}
     reply = await client.call("POST", "/v1/verify", body)
     (result,) = reply["results"]

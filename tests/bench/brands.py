@@ -33,17 +33,14 @@ from models.training.marks.collections import LISTING
 from models.training.marks.crowd import CHUNK, Crowd, listed
 from models.training.marks.lettering import latin_fonts
 from models.training.publishing import bundle_embed
-from models.training.recipe import Embed, open_recipe
-from models.training.recipes.logo import FONTS, SIDES
-from models.training.trials import kept_trials
+from models.training.recipe import Embed
+from models.training.recipes.logo import FONTS
 from models.training.views.pairs import held_out
-from tests.bench.curves import NAMES
+from tests.bench.curves import NAMES, trials_drawn
 from tests.bench.figures import Figure, resident_bytes, seconds_of
+from tests.bench.logos import BUNDLE, DATA, WORK
 
 ON_REQUEST = True
-BUNDLE = Path("models/bundles/logo")
-DATA = Path(os.environ.get("LOGOS_DATA", "../shared/data"))
-WORK = Path(os.environ.get("LOGOS_WORK", ".cache/training"))
 MOST = int(os.environ.get("BRANDS", "100000"))
 SIZES = [size for size in (1000, 10_000, 100_000) if size < MOST] + [MOST]
 COUNT = 100_300  # of the crowd; a few are too faint to be seen
@@ -89,9 +86,7 @@ class Stand:
 def figures() -> list[Figure]:
     """Grow a gallery, and ask it at each size."""
     encoder = OnnxEncoder.open(BUNDLE, provider="cpu", threads=1)
-    if not (WORK / "grounds.npy").exists():
-        open_recipe("logo").build(DATA, WORK)
-    trials = kept_trials(DATA, WORK, SIDES[-1])
+    trials = trials_drawn()
     crowd = crowd_of(DATA, WORK)
     places, rows = embedded(crowd, encoder, MOST)
     own, queries = asked_of(trials, bundle_embed(encoder))

@@ -5,7 +5,6 @@ Ours beside histograms of gradients and a perceptual hash, from `LOGOS_DATA` and
 strangers pass: of this set, not of another.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -22,11 +21,9 @@ from models.training.recipe import open_recipe
 from models.training.recipes.logo import SIDES
 from models.training.trials import kept_trials
 from tests.bench.figures import Figure
+from tests.bench.logos import BUNDLE, DATA, WORK
 
 ON_REQUEST = True
-BUNDLE = Path("models/bundles/logo")
-DATA = Path(os.environ.get("LOGOS_DATA", "../shared/data"))
-WORK = Path(os.environ.get("LOGOS_WORK", ".cache/training"))
 RATES = (0.01, 0.05)  # of strangers who are given a name
 PAIRS = np.geomspace(1e-4, 1, 81)  # rates of false accepts: of pairs there are tens of thousands
 STRANGERS = np.geomspace(1e-2, 1, 61)  # of strangers there are some hundreds, or eighty
@@ -46,9 +43,7 @@ Curve = Callable[[np.ndarray, Trial], np.ndarray]
 def figures() -> list[Figure]:
     """Draw the plots, and tell what is refused at stated rates."""
     encoder = OnnxEncoder.open(BUNDLE, provider="cpu", threads=1)
-    if not (WORK / "grounds.npy").exists():
-        open_recipe("logo").build(DATA, WORK)
-    trials = kept_trials(DATA, WORK, SIDES[-1])
+    trials = trials_drawn()
     modality = open_modality("image", encoder.manifest.preprocessing, BUNDLE)
     embeds = {
         "ours": bundle_embed(encoder),
@@ -65,6 +60,13 @@ def figures() -> list[Figure]:
     unknown = Path("docs/logos-unknown.svg"), STRANGERS, "strangers given a name"
     draw(*unknown, "named rightly", trials, scored, named)
     return [refused(name, rate, trials[name], scored[name]) for name in NAMES for rate in RATES]
+
+
+def trials_drawn() -> Mapping[str, Trial]:
+    """Return the trials of the recipe, whose grounds it draws where they are not kept."""
+    if not (WORK / "grounds.npy").exists():
+        open_recipe("logo").build(DATA, WORK)
+    return kept_trials(DATA, WORK, SIDES[-1])
 
 
 def refused(name: str, rate: float, trial: Trial, scores: Mapping[str, np.ndarray]) -> Figure:

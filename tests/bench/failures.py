@@ -6,7 +6,6 @@ failures from the narrowest to the widest are spread over the sheet.
 """
 
 import io
-import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -27,10 +26,9 @@ from models.training.trials import vehicles
 from models.training.views.chance import Chance
 from models.training.views.pictures import photo
 from tests.bench.figures import Figure
+from tests.bench.logos import BUNDLE, DATA
 
 ON_REQUEST = True
-BUNDLE = Path("models/bundles/logo")
-DATA = Path(os.environ.get("LOGOS_DATA", "../shared/data"))
 SHEET = Path("docs/logos-failures.png")
 EMBLEMS, WORDS, SEED = 300, 300, 21
 SIGN_FONT, SIGNS = "Symbola_hint.ttf", range(0x2600, 0x2700)

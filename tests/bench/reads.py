@@ -5,8 +5,6 @@ folder. References are enrolled with their names, queries with what RapidOCR rea
 """
 
 import functools
-import os
-from pathlib import Path
 
 from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
@@ -18,9 +16,8 @@ from models.training.recipe import as_item
 from models.training.trials import vehicles
 from models.training.views.pairs import held_out
 from tests.bench.figures import Figure, in_turn
+from tests.bench.logos import BUNDLE, DATA
 
-BUNDLE = Path("models/bundles/logo")
-DATA = Path(os.environ.get("LOGOS_DATA", "../shared/data"))
 ON_REQUEST = True  # it needs data that does not come with the repository
 ROUNDS = 20
 

@@ -13,6 +13,7 @@ from index.calibration import conformal_threshold
 from models.onnx_encoder import OnnxEncoder
 from models.pictures.photo import photographed
 from models.training import trials
+from models.training.evaluation import strangers
 from models.training.publishing import bundle_embed
 from tests.bench.figures import Figure
 from tests.bench.logos import BUNDLE, DATA
@@ -29,35 +30,32 @@ def figures() -> list[Figure]:
     _, trial = trials.vehicles(Path(DATA) / "vehicles")
     marks = embed(trial.references)
     drawn = embed([photographed(one, seed=at) for at, one in enumerate(trial.references)])
-    strangers, own = _scores(marks, embed(trial.queries), np.array(trial.truth))
+    others, own = _scores(marks, embed(trial.queries), np.array(trial.truth))
     each = np.arange(len(marks))
     evidence = {
         "photos drawn of the marks": _scores(marks, drawn, each)[0],
         "the marks themselves": _scores(marks, marks, each)[0],
-        "the photos asked, for comparison": strangers,
+        "the photos asked, for comparison": others,
     }
     default = encoder.manifest.unrelated_score_q99
     assert default is not None
-    found = [_figure("uncalibrated", default, None, strangers, own)]
+    found = [_figure("uncalibrated", default, None, others, own)]
     for rate in RATES:
         for name, impostors in evidence.items():
             threshold, _ = conformal_threshold(impostors, rate)
-            found.append(_figure(f"{rate:.2f} by {name}", threshold, rate, strangers, own))
+            found.append(_figure(f"{rate:.2f} by {name}", threshold, rate, others, own))
     return found
 
 
 def _scores(marks: Rows, asked: Rows, own: NDArray[np.intp]) -> tuple[Rows, Rows]:
     """Return the best score among other marks, and that of the own, (n,) each."""
     scores = asked @ marks.T
-    each = np.arange(len(asked))
-    its_own = scores[each, own].copy()
-    scores[each, own] = -np.inf
-    return scores.max(axis=1), its_own
+    return strangers(scores, own).max(axis=1), scores[np.arange(len(asked)), own]
 
 
-def _figure(what: str, threshold: float, rate: float | None, strangers: Rows, own: Rows) -> Figure:
-    accepted = float(np.mean(strangers >= threshold))
-    named = float(np.mean((own >= threshold) & (own >= strangers)))
+def _figure(what: str, threshold: float, rate: float | None, others: Rows, own: Rows) -> Figure:
+    accepted = float(np.mean(others >= threshold))
+    named = float(np.mean((own >= threshold) & (own >= others)))
     return Figure(
         what=what,
         value=f"{named:.3f} named",

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +12,7 @@ import numpy as np
 from models.modality import Item
 from models.pictures.photo import photographed
 from models.training.evaluation import Trial
+from models.training.marks.atlas import encoded
 from models.training.marks.collections import LISTING, rasterised
 from models.training.recipe import as_item
 from models.training.views.pairs import held_out
@@ -95,9 +95,7 @@ def _mark(path: Path) -> Mark | None:
     box = None if image is None else image.getchannel("A").point(_seen).getbbox()
     if image is None or box is None:
         return None
-    buffer = io.BytesIO()
-    image.save(buffer, "png")
-    return (box[2] - box[0]) / (box[3] - box[1]), buffer.getvalue()
+    return (box[2] - box[0]) / (box[3] - box[1]), encoded(np.asarray(image))
 
 
 def _seen(alpha: int) -> int:
