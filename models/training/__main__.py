@@ -36,6 +36,15 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option("--pairs", type=click.IntRange(min=2), help="In a batch; the recipe says how many.")
 @click.option("--minutes", type=click.FloatRange(min=0), help="Stop each stage after so long.")
+@click.option(
+    "--within",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Minutes for each stage in all: the learning rate falls by the clock.",
+)
+@click.option("--device", default="cpu", show_default=True, help="Where to learn: cpu, or cuda.")
+@click.option(
+    "--workers", type=click.IntRange(min=0), default=1, show_default=True, help="That draw batches."
+)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoints; --steps may differ.")
 @click.option("--threads", type=click.IntRange(min=1), help="Of the tower; a core is left to draw.")
 @click.option("--version", default="1", show_default=True, help="Version of the bundle.")
@@ -48,6 +57,9 @@ def main(
     steps: int | None,
     pairs: int | None,
     minutes: float | None,
+    within: float | None,
+    device: str,
+    workers: int,
     resume: bool,
     threads: int | None,
     version: str,
@@ -65,13 +77,16 @@ def main(
     weights = None
     for number, stage in enumerate(made.stages):
         schedule = replace_in(
-            stage.schedule, steps=steps or stage.schedule.steps, size=pairs or stage.schedule.size
+            stage.schedule,
+            steps=steps or stage.schedule.steps,
+            size=pairs or stage.schedule.size,
+            minutes=within or stage.schedule.minutes,
         )
         if weights is not None:
             stage.tower.load_state_dict(made.hand_on(weights, stage.tower))
         figures = partial(_figures, made, stage)
         mean = train(
-            stage.tower,
+            stage.tower.to(device),
             stage.pairs,
             made.objective,
             schedule,
@@ -79,6 +94,7 @@ def main(
             evaluate=figures,
             minutes=math.inf if minutes is None else minutes,
             resume=resume,
+            workers=workers,
         )
         weights = mean.state_dict()
     command = f"python -m models.training {recipe} --data DATA --out OUT --resume --minutes 0"

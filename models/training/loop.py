@@ -1,6 +1,10 @@
-"""The training loop: seeded, resumable, with averaged weights, and a log that can be read."""
+"""The training loop: seeded, resumable, with averaged weights, and a log that can be read.
+
+It learns where the model is: on the processor, or on a GPU, where the batches follow.
+"""
 
 import copy
+import itertools
 import json
 import math
 import time
@@ -10,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from models.training.objective import Objective
 from models.training.recipe import Pair, Pairs
@@ -43,14 +47,16 @@ def train(
     minutes: float = math.inf,
     stop: float = math.inf,
     resume: bool = False,
+    workers: int = 1,
 ) -> nn.Module:
     """Train a tower on pairs by an objective; see `fit`."""
 
     def lose(tower: nn.Module, pair: Pair) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            rows = tower(torch.cat([pair.first, pair.second]))
+        device = device_of(tower)
+        with torch.autocast(device.type, torch.bfloat16):
+            rows = tower(torch.cat([pair.first, pair.second]).to(device, non_blocking=True))
         first, second = rows.float().chunk(2)
-        return objective(first, second, pair.labels)
+        return objective(first, second, pair.labels.to(device, non_blocking=True))
 
     return fit(
         tower,
@@ -62,7 +68,13 @@ def train(
         minutes=minutes,
         stop=stop,
         resume=resume,
+        workers=workers,
     )
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Tell where a model is, by the first of its weights."""
+    return next(model.parameters()).device
 
 
 def fit(
@@ -76,41 +88,46 @@ def fit(
     minutes: float = math.inf,
     stop: float = math.inf,
     resume: bool = False,
+    workers: int = 1,
 ) -> nn.Module:
     """Train a model by its loss on batches, and return it with its averaged weights.
 
     Args:
+        model: learns on the device on which it is; what is returned is on the processor.
+        lose: the loss of a batch, which it moves to the model's device.
         folder: gets the checkpoint and the log; with `resume`, training goes on from what is
             there, if anything is.
-        evaluate: figures of the averaged model, for the log.
+        evaluate: figures of the averaged model, on the processor, for the log.
         minutes: when to stop even if steps are left.
         stop: the step to stop at, if it comes first.
+        workers: processes that draw batches, in turn; with 0 they are drawn here, between steps:
+            for what is drawn on a GPU.
     """
     folder.mkdir(parents=True, exist_ok=True)
     mean = copy.deepcopy(model).eval().requires_grad_(False)
     optimiser = torch.optim.AdamW(_groups(model, schedule.decay), lr=schedule.rate)
     there = resume and (folder / CHECKPOINT).exists()
     start = _restore(folder / CHECKPOINT, model, mean, optimiser) if there else 0
-    ends = time.monotonic() + 60 * minutes
     if start >= schedule.steps or minutes <= 0:
-        return mean
-    pace = _Pace()
-    batches = _batches(draws, start, schedule.size)
+        return mean.cpu()
+    began, pace = time.monotonic(), _Pace()
+    batches = _batches(draws, start, schedule.size, workers)
     for step in range(start, schedule.steps):
         batch = next(batches)
+        spent = (time.monotonic() - began) / 60
         for group in optimiser.param_groups:
-            group["lr"] = schedule.rate_at(step)
+            group["lr"] = schedule.rate_at(step, spent)
         pace.tell(_learn(model, lose, batch, optimiser), schedule.size)
         _average(mean, model, min(schedule.averaged, (step + 1) / (step + 10)))
         if (step + 1) % schedule.report_steps == 0:
             _log(folder, {"step": step + 1, **pace.told()})
-        last = time.monotonic() > ends or step + 1 >= min(stop, schedule.steps)
+        last = spent > min(minutes, schedule.minutes) or step + 1 >= min(stop, schedule.steps)
         if last or (step + 1) % schedule.check_steps == 0:
             _save(folder / CHECKPOINT, step + 1, model, mean, optimiser)
-            _log(folder, {"step": step + 1, **evaluate(mean)})
+            _log(folder, {"step": step + 1, **evaluate(copy.deepcopy(mean).cpu())})
         if last:
             break
-    return mean
+    return mean.cpu()
 
 
 class _Pace:
@@ -162,22 +179,25 @@ def _groups(tower: nn.Module, decay: float) -> list[dict[str, object]]:
 
 
 class _Stream(IterableDataset[Batch]):
-    """The batches from a step on, drawn in a process of its own."""
+    """The batches from a step on; of several workers, each draws every so many-th."""
 
     def __init__(self, draws: Draws[Batch], start: int, size: int) -> None:
         self.draws, self.start, self.size = draws, start, size
 
     def __iter__(self) -> Iterator[Batch]:
-        torch.set_num_threads(1)
-        step = self.start
-        while True:
+        worker = get_worker_info()
+        if worker is not None:
+            torch.set_num_threads(1)
+        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+        for step in itertools.count(self.start + first, stride):
             yield self.draws.draw(step, self.size)
-            step += 1
 
 
-def _batches(draws: Draws[Batch], start: int, size: int) -> Iterator[Batch]:
+def _batches(draws: Draws[Batch], start: int, size: int, workers: int) -> Iterator[Batch]:
+    """Draw batches ahead, in their order: a loader asks its workers in turn."""
     stream = _Stream(draws, start, size)
-    return iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4))
+    ahead = 4 if workers else None
+    return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=ahead))
 
 
 def _save(
@@ -197,7 +217,7 @@ def _save(
 def _restore(
     path: Path, tower: nn.Module, mean: nn.Module, optimiser: torch.optim.Optimizer
 ) -> int:
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location=device_of(tower))
     tower.load_state_dict(state["tower"])
     mean.load_state_dict(state["mean"])
     optimiser.load_state_dict(state["optimiser"])

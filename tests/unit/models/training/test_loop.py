@@ -36,7 +36,7 @@ class Linear(torch.nn.Module):
 
 
 def trained(
-    folder: Path, steps: int, *, resume: bool = False, until: int = 12
+    folder: Path, steps: int, *, resume: bool = False, until: int = 12, workers: int = 1
 ) -> dict[str, list[float]]:
     schedule = Schedule(steps=steps, size=8, rate=0.05, warm=3, report_steps=2, check_steps=3)
     mean = train(
@@ -48,6 +48,7 @@ def trained(
         evaluate=lambda tower: {"figure": 0.5},
         resume=resume,
         stop=until,
+        workers=workers,
     )
     return {name: weights.flatten().tolist() for name, weights in mean.state_dict().items()}
 
@@ -60,6 +61,21 @@ def test_a_training_resumed_ends_where_an_unbroken_one_does(tmp_path: Path) -> N
     assert trained(tmp_path / "broken", 12, resume=True) == resumed
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_whoever_draws_the_batches_they_come_in_their_order(tmp_path: Path, workers: int) -> None:
+    one = trained(tmp_path / "one", 12)
+    assert trained(tmp_path / "other", 12, workers=workers) == one
+
+
+def test_a_training_is_over_with_the_minutes_of_its_schedule(tmp_path: Path) -> None:
+    schedule = Schedule(steps=10**9, size=8, report_steps=10, check_steps=10**9, minutes=0.01)
+    objective = open_objective("info_nce").build()
+    train(Linear(), Noisy(), objective, schedule, tmp_path, evaluate=lambda _: {"figure": 0.5})
+    last = json.loads((tmp_path / LOG).read_text().splitlines()[-1])
+    assert last["figure"] == 0.5
+    assert 0 < last["step"] < 10**6
+
+
 def test_the_log_tells_the_loss_the_speed_and_the_figures(tmp_path: Path) -> None:
     trained(tmp_path, 12)
     lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
@@ -69,6 +85,14 @@ def test_the_log_tells_the_loss_the_speed_and_the_figures(tmp_path: Path) -> Non
     assert told[-1]["loss"] < told[0]["loss"]
     checks = [line for line in lines if "figure" in line]
     assert [line["step"] for line in checks] == [3, 6, 9, 12]
+
+
+def test_the_rate_falls_by_the_clock_where_that_is_ahead() -> None:
+    schedule = Schedule(steps=110, rate=1.0, warm=10, minutes=2.0)
+    assert schedule.rate_at(5, 1.9) == schedule.rate_at(5)
+    assert schedule.rate_at(10, 1.0) == pytest.approx(0.5)
+    assert schedule.rate_at(60, 0.1) == pytest.approx(schedule.rate_at(60))
+    assert schedule.rate_at(20, 2.0) == pytest.approx(0.0)
 
 
 def test_the_rate_rises_and_falls() -> None:
