@@ -19,17 +19,21 @@ run: setup
 	@exec $(BIN)/semblance serve --port $(PORT)
 
 ## test: set up everything, torch too, and run all tests
-test: setup-dev
-	$(BIN)/pytest -q $(FAST)
-	$(BIN)/pytest -q $(SLOW)
+test: fast slow
 
 ## check: format, lint, strict types, import contracts, fast tests, doctests
-check: setup-dev
+check: lint fast
+
+# Parts of the two, so that `make check test` runs none of them twice.
+lint: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+fast: setup-dev
 	$(BIN)/pytest -q $(FAST)
+slow: setup-dev
+	$(BIN)/pytest -q $(SLOW)
 
 ## bench: print the figures of README and docs, beside the bare libraries (BENCHMARKS="search start")
 bench: setup
@@ -76,4 +80,5 @@ clean:
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST)) | sed 's/^\([a-z-]*\):/  make \1\t/' | expand -t 22
 
-.PHONY: run test check bench container setup setup-dev format clean help
+.NOTPARALLEL:
+.PHONY: run test check lint fast slow bench container setup setup-dev format clean help
