@@ -9,7 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from service.source import Columns, SourceInvalid, SourceRow, open_source, readers
+from service.source import (
+    ROW_BYTES_MAX,
+    Columns,
+    SourceInvalid,
+    SourceRow,
+    open_source,
+    readers,
+    row_of,
+)
 from service.sources import json_lines
 
 ROWS: list[dict[str, Any]] = [
@@ -194,6 +202,23 @@ def test_a_line_that_is_too_long_is_passed_over(
         assert texts == (["first"] if b"x" in end else ["first", "last"])
         assert (rows[1].place, rows[1].reason) == ("line 2", "more than 30 bytes; split it")
         assert rows[-1].done == path.stat().st_size
+
+
+@pytest.mark.parametrize("picture", ["QUJD", "é", 'a"\n'])
+@pytest.mark.parametrize("named", [{}, {"id": "one"}])
+def test_a_picture_comes_out_as_it_went_in(picture: str, named: dict[str, str]) -> None:
+    item = {"image": picture, "reads": "Acme"}
+    row = row_of("line 1", 1, {"item": item, "label": "x", **named}, Columns())
+    assert row.exemplar is not None
+    assert row.exemplar["item"] == item
+    assert item["image"] == picture
+
+
+@pytest.mark.parametrize("named", [{}, {"id": "one"}])
+def test_a_picture_counts_in_the_size_of_its_row(named: dict[str, str]) -> None:
+    row = row_of("line 1", 1, {"item": {"image": "A" * ROW_BYTES_MAX}, **named}, Columns())
+    assert row.exemplar is None
+    assert f"more than {ROW_BYTES_MAX} bytes" in row.reason
 
 
 def test_a_parquet_column_of_json_is_what_it_says(tmp_path: Path) -> None:
