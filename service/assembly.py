@@ -1,5 +1,7 @@
 """Settings to parts: the only file that names concrete classes."""
 
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 
@@ -160,6 +162,68 @@ def open_allowance(settings: Settings, redis: RedisDoor | None) -> Allowance:
     return local if redis is None else SharedAllowance(local, redis)
 
 
+def open_shelf(settings: Settings, metrics: Metrics, meanwhile: Callable[[], None]) -> Shelf:
+    """Open the encoders that are wanted; `meanwhile` is called between two of them.
+
+    Raises:
+        BundleError, ModelUnknown, SettingsInvalid: none is left open.
+    """
+    opener = partial(open_lane, settings=settings, metrics=metrics, read=open_reader(settings))
+    shelf = Shelf(
+        opener,
+        metrics,
+        idle_seconds=settings.model_idle_seconds,
+        finish_seconds=settings.request_seconds_max,
+    )
+    try:
+        for name in wanted_bundles(settings):
+            meanwhile()
+            shelf.add(opener(name))
+    except BaseException:
+        shelf.close()
+        raise
+    return shelf
+
+
+def open_both(settings: Settings, metrics: Metrics, closing: ExitStack) -> tuple[Galleries, Shelf]:
+    """Open the galleries while the encoders are opened: each may take seconds.
+
+    Args:
+        closing: gets what closes them, the encoders first.
+
+    Raises:
+        BundleError, ModelUnknown, GalleryError, SettingsInvalid.
+    """
+    with ThreadPoolExecutor(1, "galleries") as aside:
+        opening = aside.submit(open_galleries, settings, metrics)
+
+        def close_galleries() -> None:
+            if opening.exception() is None:
+                opening.result().close()
+
+        def told() -> None:  # what cannot be used is said before the next encoder
+            if opening.done():
+                opening.result()
+
+        closing.callback(close_galleries)
+        shelf = open_shelf(settings, metrics, told)
+        closing.callback(shelf.close)
+        return opening.result(), shelf
+
+
+def leaving(
+    *closed: Remote | Recall | Allowance | RedisDoor | None,
+) -> Callable[[], Awaitable[None]]:
+    """Make what closes, one after the other, what lives on the event loop."""
+
+    async def leave() -> None:
+        for one in closed:
+            if one is not None:
+                await one.close()
+
+    return leave
+
+
 def assemble(settings: Settings) -> Parts:
     """Open everything that the service stands on.
 
@@ -172,45 +236,18 @@ def assemble(settings: Settings) -> Parts:
             makes them is not installed.
     """
     keys = None if settings.keys_file is None else Keys(settings.keys_file)
-    read = open_reader(settings)
     metrics = Metrics()
     redis = open_redis(settings, metrics)
     recall = open_recall(settings, metrics, redis)
     allowance = open_allowance(settings, redis)
-    traces = None if settings.otlp_url is None else Traces(settings.otlp_url)
-    galleries = open_galleries(settings, metrics)
-    opener = partial(open_lane, settings=settings, metrics=metrics, read=read)
-    shelf = Shelf(
-        opener,
-        metrics,
-        idle_seconds=settings.model_idle_seconds,
-        finish_seconds=settings.request_seconds_max,
-    )
-
     remote = open_remote(settings)
-
-    async def leave() -> None:
-        if remote is not None:
-            await remote.close()
-        if recall is not None:
-            await recall.close()
-        await allowance.close()
-        if redis is not None:
-            await redis.close()
-
-    def close() -> None:
-        with ExitStack() as each:  # in the opposite order; one that fails does not keep the others
-            if traces is not None:
-                each.callback(traces.close)
-            each.callback(galleries.close)
-            each.callback(shelf.close)
-
-    try:
-        for name in wanted_bundles(settings):
-            shelf.add(opener(name))
-    except BaseException:
-        close()
-        raise
+    # Closed in the opposite order; one that fails does not keep the others.
+    with ExitStack() as closing:
+        traces = None if settings.otlp_url is None else Traces(settings.otlp_url)
+        if traces is not None:
+            closing.callback(traces.close)
+        galleries, shelf = open_both(settings, metrics, closing)
+        close = closing.pop_all().close
     embedder = Embedder(
         shelf,
         interactive_items_max=settings.interactive_items_max,
@@ -234,7 +271,7 @@ def assemble(settings: Settings) -> Parts:
         metrics=metrics,
         keys=keys,
         close=close,
-        leave=leave,
+        leave=leaving(remote, recall, allowance, redis),
         allowance=allowance,
         traces=traces,
     )
