@@ -38,4 +38,4 @@ def rejoined(old: View, copied: Page, now: View) -> View:
     stayed = np.append(old.alive, np.ones(now.n - old.n, np.bool_))
     alive = None if now.alive is None else now.alive[stayed]
     indexed = None if now.indexed is None else now.indexed.moved(stayed)
-    return View.of(page, now.seq, alive, now.scan, indexed)
+    return View.of(page, now.seq, alive, now.scan, indexed, now.lexicon)

@@ -20,7 +20,7 @@ Connection: TypeAlias = apsw.Connection
 
 FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 PAGE_BYTES = 16_384
 _CHECKSUM_BYTES = 8  # at the end of each page: what the extension below asks for
@@ -65,7 +65,8 @@ CREATE TABLE contents (
 
 # What each version added to the one before; a new file gets them all.
 # `doomed` are galleries that were deleted, whose rows are still being removed; `staged` are being
-# restored, and shown to nobody yet; `generations` are built indexes, `outcome` is JSON.
+# restored, and shown to nobody yet; `generations` are built indexes, `outcome` is JSON. `words` are
+# of exemplars of galleries with `lexical`, the weight of words; `splitting` is how they were split.
 _ADDED = {
     2: """
 CREATE TABLE doomed (gallery INTEGER PRIMARY KEY) STRICT;
@@ -112,6 +113,12 @@ CREATE TABLE generations (
     outcome TEXT NOT NULL
 ) STRICT;
 CREATE TABLE staged (gallery INTEGER PRIMARY KEY) STRICT;
+""",
+    4: """
+ALTER TABLE galleries ADD COLUMN lexical REAL;
+CREATE TABLE words (row INTEGER PRIMARY KEY, bag BLOB NOT NULL) STRICT;
+CREATE TABLE splitting (version INTEGER NOT NULL) STRICT;
+INSERT INTO splitting (version) VALUES (1);
 """,
 }
 

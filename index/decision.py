@@ -32,7 +32,8 @@ def decide(
 
     Unknown when the best lies below the threshold; ambiguous when another label at or above the
     threshold lies within `margin` of the best; else a match. An exemplar without a label goes by
-    its id.
+    its id. Where words counted too, a threshold is about the dense scores, of which the best is
+    told, and the margin about the scores of both, in whose order the hits stand.
 
     >>> decide([Hit("a1", "A", 0.9, 1), Hit("b1", "B", 0.89, 2)], threshold=0.5).verdict
     'ambiguous'
@@ -40,13 +41,13 @@ def decide(
     if not hits:
         return Decision("unknown", None, None, None, threshold)
     best = hits[0]
-    probability = None if probability_of is None else probability_of(best.score)
-    if best.score < threshold:
-        return Decision("unknown", None, best.score, probability, threshold)
-    rival = next((hit.score for hit in hits if name_of(hit) != name_of(best)), -2.0)
-    close = rival >= threshold and best.score - rival <= margin
+    probability = None if probability_of is None else probability_of(best.dense)
+    if best.dense < threshold:
+        return Decision("unknown", None, best.dense, probability, threshold)
+    rival = next((hit for hit in hits if name_of(hit) != name_of(best)), None)
+    close = rival is not None and rival.dense >= threshold and best.score - rival.score <= margin
     verdict: Verdict = "ambiguous" if close else "match"
-    return Decision(verdict, name_of(best), best.score, probability, threshold)
+    return Decision(verdict, name_of(best), best.dense, probability, threshold)
 
 
 def name_of(hit: Hit) -> str:

@@ -53,6 +53,10 @@ class NotCalibrated(GalleryError):
     """An open-set answer was asked of a gallery that has no threshold yet."""
 
 
+class NotLexical(GalleryError):
+    """A search weighs words in a gallery that keeps none."""
+
+
 class GalleryFull(GalleryError):
     """A bound on rows or on galleries is reached."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from index.bags import packed, spoken
 from index.errors import RowsInvalid
 from index.vectors import Rows, unit_rows
 
@@ -58,10 +59,11 @@ class Entry:
     item: str | None
     digest: bytes
     vector: bytes
+    words: bytes | None = None
 
 
-def entries(exemplars: Sequence[Exemplar], rows: Rows) -> list[Entry]:
-    """Write exemplars out, with their unit rows (n, d).
+def entries(exemplars: Sequence[Exemplar], rows: Rows, *, worded: bool = False) -> list[Entry]:
+    """Write exemplars out, with their unit rows (n, d), and their words where they are `worded`.
 
     Raises: RowsInvalid, naming the position of the first one refused.
     """
@@ -80,7 +82,8 @@ def entries(exemplars: Sequence[Exemplar], rows: Rows) -> list[Entry]:
         if size > PAYLOAD_BYTES_MAX:
             raise RowsInvalid(f"{where}.payload has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
         item = payload_json(one.item, f"{where}.item")
-        written.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes()))
+        words = packed(spoken(one.item, one.label)) if worded else None
+        written.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes(), words))
     return written
 
 

@@ -2,10 +2,11 @@
 
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Timer
 
-from index import store
+from index import store, word_rows
 from index.aliases import Aliases, check_free, let_go
 from index.backend import AUTO, check_index
 from index.builds import Builds
@@ -18,13 +19,14 @@ from index.errors import (
 )
 from index.filters import DEPTH_MAX
 from index.folder import FolderLock
-from index.gallery import Gallery, GalleryState
+from index.gallery import Gallery
 from index.generations import Generations
 from index.jobs import Jobs
 from index.moment import now
 from index.names import check_name
 from index.removals import Removals
 from index.snapshots import Snapshots
+from index.state import GalleryState
 from index.vectors import DIM_MAX
 from index.writer import Writer
 
@@ -121,8 +123,11 @@ class Galleries:
         model: str | None = None,
         index: str = AUTO,
         recall_target: float = 0.99,
+        lexical: float | None = None,
     ) -> tuple[Gallery, bool]:
         """Return the gallery of this name, and whether it is new.
+
+        With `lexical` it keeps the words of its exemplars, which count so much beside vectors.
 
         Raises: NameInvalid, RowsInvalid, IndexUnknown, GalleryExists, GalleryFull, and
         GalleryPointedAt: an alias bears the name.
@@ -133,7 +138,11 @@ class Galleries:
         if not 0.0 < recall_target <= 1.0:
             raise RowsInvalid(f"recall_target is {recall_target}: it lies above 0, and 1 at most")
         check_index(index)
-        wanted = store.GalleryRow(0, name, model, space, dim, index, recall_target, 0, now(), None)
+        if lexical is not None and not 0.0 < lexical <= 1.0:
+            raise RowsInvalid(f"lexical is {lexical}: it lies above 0, and 1 at most")
+        wanted = store.GalleryRow(
+            0, name, model, space, dim, index, recall_target, 0, now(), None, lexical
+        )
 
         def work(connection: Connection) -> tuple[store.GalleryRow, bool]:
             standing = {row.name: row for row in store.galleries(connection)}
@@ -269,8 +278,16 @@ class Galleries:
         if self._removals is not None:
             self._removals.wake()
 
+    def _renew_words(self) -> None:
+        """Split all anew, where a program that splits otherwise wrote it."""
+        with self._database.reading() as connection:
+            after = None if word_rows.is_current(connection) else 0
+        while after is not None:
+            after = self._writer.write(partial(word_rows.renew, after=after), lambda _: None)
+
     def _load(self) -> None:
         generations = Generations(self._database.path.parent)
+        self._renew_words()
         with ExitStack() as lent:
             # Nobody writes yet, so that all of them see the same.
             connections = [lent.enter_context(self._database.reading()) for _ in range(_LOADERS)]
@@ -297,7 +314,7 @@ class Galleries:
 def _agree(standing: store.GalleryRow, wanted: store.GalleryRow) -> None:
     """Refuse settings that differ from those that stand."""
     names = {"space": "space", "dim": "dim", "model": "model", "backend": "index"}
-    names["recall_target"] = "recall_target"
+    names |= {"recall_target": "recall_target", "lexical": "lexical"}
     differing = [
         f"{word} is {getattr(standing, field)!r}, not {getattr(wanted, field)!r}"
         for field, word in names.items()

@@ -1,7 +1,6 @@
 """One gallery: what is enrolled is on disk before it is acknowledged, and found from then on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,12 +20,15 @@ from index.errors import (
 from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
 from index.faiss_door import cores
 from index.filters import compile_sql, constant, parse
+from index.fusion import worded
 from index.hits import Found
-from index.loading import VectorsDamaged, load_page
+from index.lexicon import Lexicon
+from index.loading import VectorsDamaged, load_lexicon, load_page
 from index.page import Page
 from index.published import Published
 from index.reader import Reader
 from index.scan import USUAL, open_scan, scan_names
+from index.state import GalleryState, Lexical
 from index.upkeep import Upkeep
 from index.vectors import Rows, unit_rows
 from index.view import View
@@ -34,27 +36,6 @@ from index.watch import Watch
 from index.writer import Writer
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class GalleryState:
-    """A gallery at one moment; `created_at` is ISO 8601 in UTC, `recall` is what was found."""
-
-    name: str
-    model: str | None
-    space: str
-    dim: int
-    index: str
-    index_in_use: str
-    recall_target: float
-    recall: float
-    count: int
-    labels: int
-    seq: int
-    index_why: str | None
-    created_at: str
-    calibration: Calibration | None
-    calibration_stale: bool
 
 
 class Gallery:
@@ -75,6 +56,7 @@ class Gallery:
     ) -> None:
         self.index, self.recall_target = row.backend, row.recall_target
         self.name, self.space, self.dim, self.model = row.name, row.space, row.dim, row.model
+        self.weight = row.lexical
         self.number = row.gallery
         self._row = row
         self._database, self._writer, self._rows_max = database, writer, rows_max
@@ -82,7 +64,8 @@ class Gallery:
         self._scan_name = row.backend if row.backend in scan_names() else USUAL
         self._scan = Coalescing(open_scan(self._scan_name), min(cores(), AT_ONCE_MAX))
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
-        empty = View.of(Page.empty(row.dim), row.seq, None, self._scan)
+        words = None if row.lexical is None else Lexicon()
+        empty = View.of(Page.empty(row.dim), row.seq, None, self._scan, None, words)
         self._published = Published(row.name, empty)
         watch = Watch(row.recall_target)
         self._reader = Reader(row, database, self._published, watch)
@@ -95,9 +78,10 @@ class Gallery:
         """
         try:
             page = load_page(connections, self.number, self.dim)
+            words = None if self.weight is None else load_lexicon(connections[0], self.number)
         except VectorsDamaged as error:
             raise corrupt(self._database.path, f"gallery {self.name!r} has {error}") from error
-        self._published.swap(View.of(page, self._row.seq, None, self._scan))
+        self._published.swap(View.of(page, self._row.seq, None, self._scan, None, words))
 
     @property
     def seq(self) -> int:
@@ -128,6 +112,7 @@ class Gallery:
             created_at=row.created_at,
             calibration=calibration,
             calibration_stale=calibration is not None and calibration.stale(view.count),
+            lexical=None if row.lexical is None else Lexical(row.lexical),
         )
 
     # Writing
@@ -147,7 +132,7 @@ class Gallery:
                 self._write(note, lambda _: None)
             return self.seq
         rows = rows_of(exemplars, self.dim)
-        written = entries(exemplars, rows)
+        written = entries(exemplars, rows, worded=self.weight is not None)
 
         def work(connection: Connection) -> tuple[int, list[int], list[int]]:
             if note is not None:
@@ -256,13 +241,18 @@ class Gallery:
         min_seq: int | None = None,
         with_payload: bool = False,
         with_vector: bool = False,
+        texts: Sequence[str | None] | None = None,
+        weight: float | None = None,
+        line: float | None = None,
     ) -> Found:
         """Return the best k exemplars of each query (q, d), or of each of the best k labels.
 
         `threshold` leaves out what scores less; `exact` looks at every row, whatever index there
-        is. `min_seq` is a write that must be seen.
+        is. `min_seq` is a write that must be seen. `texts` are the queries in words, which count
+        by `weight` where the gallery keeps words; a threshold is about vectors alone even then,
+        and so is `line`: what reaches it stands before all others.
 
-        Raises: RowsInvalid, FilterInvalid, SeqAhead.
+        Raises: RowsInvalid, FilterInvalid, SeqAhead, NotLexical.
         """
         if k < 1:
             raise RowsInvalid(f"k is {k}: ask for 1 or more hits")
@@ -274,6 +264,7 @@ class Gallery:
                 f"min_seq {min_seq} was never acknowledged by gallery {self.name!r}, which stands "
                 f"at {self.seq}: send the seq that a write here returned"
             )
+        wording = worded(self.name, self.weight, texts, weight)
         view, hits = self._reader.search(
             rows,
             k,
@@ -282,6 +273,8 @@ class Gallery:
             group_by_label=group_by_label,
             exact=exact,
             with_payload=with_payload,
+            wording=wording,
+            line=line,
         )
         return Found(view.seq, view.with_vectors(hits) if with_vector else hits)
 
@@ -377,8 +370,10 @@ class Gallery:
     ) -> None:
         """Swap the view for one with this batch; runs in the writer, in the order of commits."""
         view = self._published.seen()
-        alive = view.alive
-        page = view.page
+        alive, page, lexicon = view.alive, view.page, view.lexicon
+        if lexicon is not None:
+            bags = [e.words for e in written if e.words is not None]
+            lexicon = lexicon.without(dead).with_rows(added, bags)
         if dead:
             alive = ~view.mask_of(dead) if alive is None else alive & ~view.mask_of(dead)
         if rows is not None:
@@ -386,7 +381,7 @@ class Gallery:
             page.append(rows, added, [e.id for e in written], [e.label for e in written])
             if alive is not None:
                 alive = np.append(alive, np.ones(len(rows), np.bool_))
-        fresh = View.of(page, seq, alive, self._scan, view.indexed)
+        fresh = View.of(page, seq, alive, self._scan, view.indexed, lexicon)
         if fresh.n <= upkeep.COMPACTED_AT_ONCE and compaction.is_due(fresh):
             fresh = compaction.rejoined(fresh, compaction.compacted(fresh), fresh)
         self._published.swap(fresh)

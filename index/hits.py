@@ -18,7 +18,10 @@ _SLICE_ROWS = 4096  # bounds the float64 copy of candidates: 4096 x 384 is 12 MB
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One exemplar found; `row` is its durable row number, which is never reused."""
+    """One exemplar found; `row` is its durable row number, which is never reused.
+
+    Where the words of the query counted too, `score` is that of both, and these are its parts.
+    """
 
     id: str
     label: str | None
@@ -26,6 +29,17 @@ class Hit:
     row: int
     payload: Mapping[str, Any] | None = None
     vector: Rows | None = None
+    fused: tuple[float, float] | None = None
+
+    @property
+    def dense(self) -> float:
+        """The inner product with the query, on which thresholds are calibrated."""
+        return self.score if self.fused is None else self.fused[0]
+
+    @property
+    def lexical(self) -> float | None:
+        """What it has of the query's words, 0 to 1; None where words did not count."""
+        return None if self.fused is None else self.fused[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from index import store
+from index import segment, store, word_rows
 from index.database import Connection
+from index.lexicon import Lexicon
 from index.page import Page
 
 _ROWS_FOR_ANOTHER = 16_384  # 25 MB at 384 dimensions: below, a thread gains nothing
 
 
 class VectorsDamaged(ValueError):
-    """Stored vectors are not what was written."""
+    """Stored vectors, or words, are not what was written."""
 
 
 def load_page(
@@ -48,6 +49,22 @@ def load_page(
         read.result()
     page.enter(numbers, ids, labels)
     return page
+
+
+def load_lexicon(connection: Connection, gallery: int) -> Lexicon:
+    """Read the words of every row of a gallery, inside a read transaction.
+
+    Raises:
+        VectorsDamaged: they are of a wrong size.
+    """
+    segments = []
+    for some in word_rows.bags(connection, gallery, segment.ROWS_MAX):
+        numbers, bags = zip(*some, strict=True)
+        try:
+            segments.append(segment.Segment.of(numbers, bags))
+        except ValueError as error:
+            raise VectorsDamaged(str(error)) from None
+    return Lexicon(tuple(segments))
 
 
 def _read(

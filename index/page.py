@@ -143,6 +143,9 @@ def positions_of(
     held: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Return where each number (m,) stands among those held (n,), which rise; -1 where nowhere."""
+    if len(held) and held[-1] - held[0] == len(held) - 1:  # as most often: none of them is missing
+        at = numbers - held[0]
+        return np.where((at >= 0) & (at < len(held)), at, -1)
     at = np.searchsorted(held, numbers)
     there = at < len(held)
     there[there] = held[at[there]] == numbers[there]

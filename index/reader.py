@@ -8,6 +8,7 @@ from dataclasses import replace
 from index import store
 from index.database import Connection, Database
 from index.errors import StoreUnavailable
+from index.fusion import Wording
 from index.hits import Hit, Mask
 from index.masks import Masks
 from index.published import PUBLICATION_SECONDS_MAX, Published
@@ -56,17 +57,27 @@ class Reader:
         group_by_label: bool,
         exact: bool,
         with_payload: bool,
+        wording: Wording | None = None,
+        line: float | None = None,
     ) -> tuple[View, list[list[Hit]]]:
         """Return the view that was searched, and the best hits of each query (q, d) in it."""
 
         def look(view: View, allowed: Mask | None) -> list[list[Hit]]:
             view = replace(view, indexed=None) if exact else view
-            found = view.search(queries, k, allowed, threshold, group_by_label=group_by_label)
+            found = view.search(
+                queries,
+                k,
+                allowed,
+                threshold,
+                group_by_label=group_by_label,
+                wording=wording,
+                line=line,
+            )
             if view.indexed is not None and self._watch.idle:
                 query = queries[:1].copy()  # which does not keep the others in memory
-                self._watch.offer(
-                    Asked(view, query, k, allowed, threshold, group_by_label, found[0])
-                )
+                some = None if wording is None else wording.first()
+                how = k, allowed, threshold, group_by_label, some, line
+                self._watch.offer(Asked(view, query, *how, found[0]))
             return found
 
         # A connection is lent for the statements, not for the scan: connections are few.

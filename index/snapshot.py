@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -48,6 +49,7 @@ class Head:
     created_at: str
     taken_at: str
     calibration: Calibration | None
+    lexical: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,10 @@ _CALIBRATION_TYPES: Types = {
 
 def packed_head(head: Head) -> bytes:
     """Write the head out."""
-    return json.dumps(asdict(head)).encode()
+    told = asdict(head)
+    if head.lexical is None:  # so that what knows no words can read it
+        del told["lexical"]
+    return json.dumps(told).encode()
 
 
 def packed(rows: Sequence[WholeRow]) -> bytes:
@@ -138,7 +143,7 @@ def batches(file: BinaryIO, head: Head) -> Iterator[Batch]:
         if kind in HEAD + END:
             continue
         try:
-            batch = _batch(content, head.dim)
+            batch = _batch(content, head.dim, worded=head.lexical is not None)
         except GalleryError as error:
             raise SnapshotCorrupt(f"the snapshot is damaged: frame {number}: {error}") from None
         for one in batch.seqs:
@@ -148,7 +153,7 @@ def batches(file: BinaryIO, head: Head) -> Iterator[Batch]:
         yield batch
 
 
-def _batch(content: bytes, dim: int) -> Batch:
+def _batch(content: bytes, dim: int, *, worded: bool) -> Batch:
     count, size = _counts(content, dim)
     text = content[_COUNTS.size : _COUNTS.size + size]
     if _more_values(text, _FRAME_VALUES_MAX):
@@ -162,7 +167,7 @@ def _batch(content: bytes, dim: int) -> Batch:
     rows = rows_of(exemplars, dim)
     if not np.array_equal(rows, vectors):
         raise SnapshotCorrupt("a vector is not of unit length")
-    return Batch(entries(exemplars, rows), [_seq(one["seq"]) for one in told])
+    return Batch(entries(exemplars, rows, worded=worded), [_seq(one["seq"]) for one in told])
 
 
 def _counts(content: bytes, dim: int) -> tuple[int, int]:
@@ -199,7 +204,7 @@ def _head(content: bytes) -> Head:
     if len(content) > _HEAD_BYTES_MAX:
         raise SnapshotCorrupt("the snapshot is damaged: its head is too long")
     try:
-        told = _object(content, _HEAD_TYPES)
+        told = _object(content, _HEAD_TYPES, {"lexical": (float,)})
         head = Head(**told | {"calibration": _calibration(told["calibration"], told["space"])})
         for name in ("gallery", "space", "model"):
             if (value := getattr(head, name)) is not None:
@@ -210,8 +215,11 @@ def _head(content: bytes) -> Head:
             datetime.fromisoformat(moment)
     except (GalleryError, ValueError) as error:
         raise SnapshotCorrupt(f"the snapshot's head is wrong: {error}") from None
-    if not (1 <= head.dim <= DIM_MAX and 0.0 < head.recall_target <= 1.0 and head.count >= 0):
-        raise SnapshotCorrupt("the snapshot's head is wrong: dim, recall_target or count")
+    shares = [head.recall_target, 1.0 if head.lexical is None else head.lexical]
+    if not (1 <= head.dim <= DIM_MAX and all(0.0 < one <= 1.0 for one in shares)):
+        raise SnapshotCorrupt("the snapshot's head is wrong: dim, recall_target or lexical")
+    if head.count < 0:
+        raise SnapshotCorrupt("the snapshot's head is wrong: count")
     return head
 
 
@@ -236,15 +244,15 @@ def _more_values(text: bytes, most: int) -> bool:
     return sum(int(np.count_nonzero((bare == sign) & ~inside)) for sign in _SIGNS) > most
 
 
-def _object(line: bytes, types: Types) -> dict[str, Any]:
-    """Read a JSON object that has exactly these keys, with values of these types."""
+def _object(line: bytes, types: Types, beside: Types = MappingProxyType({})) -> dict[str, Any]:
+    """Read a JSON object of exactly these keys and types, and what of `beside` is there."""
     try:
         told = json.loads(line.decode(), parse_int=_whole, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
         raise SnapshotCorrupt(f"not JSON: {error}") from None
     if not isinstance(told, dict):
         raise SnapshotCorrupt("not a JSON object")
-    _check_types(told, types)
+    _check_types(told, {**types, **{name: beside[name] for name in beside if name in told}})
     return told
 
 

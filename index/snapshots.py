@@ -202,6 +202,7 @@ def _head(row: store.GalleryRow, count: int) -> Head:
         created_at=row.created_at,
         taken_at=now(),
         calibration=Calibration.from_json(row.calibration) if row.calibration else None,
+        lexical=row.lexical,
     )
 
 
@@ -217,4 +218,5 @@ def _row(head: Head, name: str, number: int) -> store.GalleryRow:
         seq=head.seq,
         created_at=head.created_at,
         calibration=head.calibration.to_json() if head.calibration else None,
+        lexical=head.lexical,
     )

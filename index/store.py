@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from index import job_rows
+from index import job_rows, word_rows
 from index.database import Connection
 from index.exemplar import Entry, StoredExemplar
 from index.filters import Binding
@@ -24,7 +24,7 @@ _LOAD_ROWS = 8192  # read at once at start: 12 MB of vectors at 384 dimensions
 
 @dataclass(frozen=True, slots=True)
 class GalleryRow:
-    """A gallery as the store keeps it; `calibration` is JSON."""
+    """A gallery as the store keeps it; `calibration` is JSON, `lexical` what words weigh."""
 
     gallery: int
     name: str
@@ -36,6 +36,7 @@ class GalleryRow:
     seq: int
     created_at: str
     calibration: str | None
+    lexical: float | None = None
 
 
 class WholeRow(NamedTuple):
@@ -50,7 +51,10 @@ class WholeRow(NamedTuple):
     vector: bytes
 
 
-_GALLERY = "gallery, name, model, space, dim, backend, recall_target, seq, created_at, calibration"
+_GALLERY = (
+    "gallery, name, model, space, dim, backend, recall_target, seq, created_at, calibration,"
+    " lexical"
+)
 
 
 def galleries(connection: Connection) -> list[GalleryRow]:
@@ -93,7 +97,7 @@ def add_gallery(connection: Connection, row: GalleryRow, count: int = 0) -> int:
     values = (row.gallery or None, *astuple(row)[1:], count)
     number: int = connection.execute(
         f"INSERT INTO galleries ({_GALLERY}, count)"  # noqa: S608 - ours
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING gallery",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING gallery",
         values,
     ).get
     return number
@@ -165,6 +169,7 @@ def add(
         "INSERT INTO contents (row, vector, item) VALUES (?, ?, ?)",
         [(row, e.vector, e.item) for row, e in zip(rows, entries, strict=True)],
     )
+    word_rows.keep(connection, [(row, e.words) for row, e in zip(rows, entries, strict=True)])
     return rows
 
 
@@ -197,6 +202,7 @@ def remove(connection: Connection, gallery: int, condition: Condition) -> list[i
 
 def _forget(connection: Connection, rows: list[int]) -> None:
     connection.executemany("DELETE FROM contents WHERE row = ?", [(row,) for row in rows])
+    word_rows.forget(connection, rows)
 
 
 def rows_where(connection: Connection, gallery: int, condition: Condition) -> list[int]:

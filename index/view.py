@@ -1,18 +1,23 @@
 """What a search sees: one frozen view of a gallery, swapped by one reference."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
 
 from index import planner
 from index.chunks import Chunks
-from index.hits import Hit, Mask, Positions, Scores, exact_scores
+from index.fusion import Fusion, Ranked, Wording, chained, near_enough, plain
+from index.hits import Hit, Mask, Positions, Scores
 from index.indexed import Indexed
+from index.lexicon import Lexicon
 from index.page import Page, positions_of
 from index.scan import Scan
 from index.vectors import Rows
+from index.words import identifiers, split
 
 _GROUP_FACTOR = 8
 _GROUP_FIRST = 64
@@ -22,7 +27,8 @@ _GROUP_FIRST = 64
 class View:
     """The first `n` rows of a page, less the tombstones, as they stood at `seq`.
 
-    `alive` (n,) is None where every row lives; `indexed` is None where every row is looked at.
+    `alive` (n,) is None where every row lives; `indexed` is None where every row is looked at;
+    `lexicon` is None where no words are kept.
     """
 
     seq: int
@@ -32,15 +38,22 @@ class View:
     count: int
     scan: Scan
     indexed: Indexed | None = None
+    lexicon: Lexicon | None = None
 
     @classmethod
     def of(
-        cls, page: Page, seq: int, alive: Mask | None, scan: Scan, indexed: Indexed | None = None
+        cls,
+        page: Page,
+        seq: int,
+        alive: Mask | None,
+        scan: Scan,
+        indexed: Indexed | None = None,
+        lexicon: Lexicon | None = None,
     ) -> "View":
         """Return the view of all rows of a page."""
         n = len(page)
         dead = 0 if alive is None else n - int(np.count_nonzero(alive))
-        return cls(seq, page, n, alive if dead else None, n - dead, scan, indexed)
+        return cls(seq, page, n, alive if dead else None, n - dead, scan, indexed, lexicon)
 
     @property
     def vectors(self) -> Chunks:
@@ -84,18 +97,53 @@ class View:
         threshold: float | None = None,
         *,
         group_by_label: bool = False,
+        wording: Wording | None = None,
+        line: float | None = None,
     ) -> list[list[Hit]]:
-        """Return the best k living and allowed exemplars, or labels, of each query (q, d)."""
+        """Return the best k living and allowed exemplars, or labels, of each query (q, d).
+
+        What scores less than `threshold` by its vector is left out; what reaches `line` so stands
+        before all others.
+        """
         want = max(_GROUP_FACTOR * k, _GROUP_FIRST) if group_by_label else k
+        line = line if threshold is None else threshold
+        fusions = [self._fusion(query, at, wording, line) for at, query in enumerate(queries)]
+        most = near_enough(want) if any(fusions) else want
         found = []
-        answers = zip(queries, *self.best(queries, want, allowed), strict=True)
-        for query, scores, positions in answers:
-            if group_by_label:
-                hits = self._hits(*self._best_of_each(query, k, want, allowed, positions))
+        answers = zip(queries, fusions, *self.best(queries, most, allowed), strict=True)
+        for query, fusion, *near in answers:
+            scores, positions = near
+            if fusion is None:
+                ranked = plain(scores[:want], positions[:want])
             else:
-                hits = self._hits(scores, positions)
-            found.append([hit for hit in hits if threshold is None or hit.score >= threshold])
+                ranked = fusion.best(want, allowed, (scores, positions))
+            if group_by_label:
+                ranked = self._best_of_each(query, fusion, k, want, allowed, ranked)
+            hits = self._hits(ranked)
+            found.append([hit for hit in hits if threshold is None or hit.dense >= threshold])
         return found
+
+    def _fusion(
+        self, query: Rows, at: int, wording: Wording | None, line: float | None
+    ) -> Fusion | None:
+        """Return how the words of a query count with its vector, where they do."""
+        text = None if wording is None else wording.texts[at]
+        if text is None or wording is None or self.lexicon is None:
+            return None
+        named = self.lexicon.holds(identifiers(text))
+        return Fusion(
+            rows=self.vectors,
+            held=self.numbers,
+            query=query,
+            matched=self.lexicon.matched(split(text)),
+            weight=wording.weight_named if named else wording.weight,
+            line=line,
+            nearest=partial(self._nearest, query),
+        )
+
+    def _nearest(self, query: Rows, m: int, allowed: Mask | None) -> tuple[Scores, Positions]:
+        (scores,), (positions,) = self.best(query[np.newaxis], m, allowed)
+        return scores, positions
 
     def with_vectors(self, found: list[list[Hit]]) -> list[list[Hit]]:
         """Return hits of this view with their rows (d,)."""
@@ -111,38 +159,41 @@ class View:
     def _taken(self, held: npt.NDArray[np.int64], hits: list[Hit]) -> Rows:
         return self.vectors.take(np.searchsorted(held, [hit.row for hit in hits]))
 
-    def _hits(self, scores: Scores, positions: Positions) -> list[Hit]:
-        page = self.page
+    def _hits(self, ranked: Ranked) -> list[Hit]:
+        page, at = self.page, ranked.positions.tolist()
+        parts: Iterable[tuple[float, float] | None] = repeat(None, len(at))
+        if ranked.lexical is not None:
+            parts = zip(ranked.dense.tolist(), ranked.lexical.tolist(), strict=True)
         return [
-            Hit(page.ids[at], page.label(at), score, int(page.numbers[at]))
-            for score, at in zip(scores.tolist(), positions.tolist(), strict=True)
-            if at >= 0
+            Hit(page.ids[i], page.label(i), score, int(page.numbers[i]), fused=fused)
+            for i, score, fused in zip(at, ranked.scores.tolist(), parts, strict=True)
         ]
 
     def _best_of_each(
         self,
         query: Rows,
+        fusion: Fusion | None,
         k: int,
         want: int,
         allowed: Mask | None,
-        positions: Positions,
-    ) -> tuple[Scores, Positions]:
+        ranked: Ranked,
+    ) -> Ranked:
         """Return the best exemplar of each of the best k labels, given the best `want` exemplars.
 
         Every label seen in one round is barred from the next, so that none can crowd out the
-        others; what a later round finds scores lower than all that an earlier one did.
+        others; what a later round finds stands behind all that an earlier one did.
         """
-        best: list[int] = []
+        best: list[Ranked] = []
         while True:
-            found = positions[positions >= 0]
-            codes, first = np.unique(self.codes[found], return_index=True)
+            codes, first = np.unique(self.codes[ranked.positions], return_index=True)
             first.sort()
-            best += found[first].tolist()
-            if len(best) >= k or len(found) < want:
-                break
+            best.append(ranked[first])
+            if sum(map(len, best)) >= k or len(ranked) < want:
+                return chained(best)[:k]
             allowed = np.ones(self.n, np.bool_) if allowed is None else allowed
             allowed = allowed & ~np.isin(self.codes, codes)
             want *= 2
-            (positions,) = self.best(query[np.newaxis], want, allowed)[1]
-        at = np.array(best[:k], np.int64)
-        return exact_scores(self.vectors, at, query), at
+            if fusion is None:
+                ranked = plain(*self._nearest(query, want, allowed))
+            else:
+                ranked = fusion.best(want, allowed)

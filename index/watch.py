@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from index.fusion import Wording
 from index.hits import Hit, Mask
 from index.planner import SCANNED_ROWS
 from index.vectors import Rows
@@ -26,6 +27,8 @@ class Asked:
     allowed: Mask | None
     threshold: float | None
     group_by_label: bool
+    wording: Wording | None
+    line: float | None
     hits: list[Hit]
 
     def share_found(self) -> float | None:
@@ -33,7 +36,13 @@ class Asked:
         if self.allowed is not None and np.count_nonzero(self.allowed) <= SCANNED_ROWS:
             return None
         (true,) = replace(self.view, indexed=None).search(
-            self.query, self.k, self.allowed, self.threshold, group_by_label=self.group_by_label
+            self.query,
+            self.k,
+            self.allowed,
+            self.threshold,
+            group_by_label=self.group_by_label,
+            wording=self.wording,
+            line=self.line,
         )
         if not true:
             return None
