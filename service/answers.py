@@ -41,4 +41,6 @@ def rendered(hit: Hit, include: set[str]) -> dict[str, Any]:
         out["payload"] = hit.payload
     if "vector" in include:
         out["vector"] = hit.vector
+    if "scores" in include:
+        out["scores"] = {"dense": hit.dense, "lexical": hit.lexical}
     return out

@@ -41,6 +41,7 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.IndexUnknown: Row(422, "invalid_request_error", "index_unknown"),
     index_errors.RowsInvalid: Row(422, "invalid_request_error", "rows_invalid"),
     index_errors.FilterInvalid: Row(422, "invalid_request_error", "filter_invalid"),
+    index_errors.NotLexical: Row(422, "invalid_request_error", "not_lexical"),
     index_errors.TooFewImpostors: Row(422, "invalid_request_error", "too_few_impostors"),
     index_errors.JobUnknown: Row(404, "not_found", "job_unknown"),
     index_errors.JobEnded: Row(409, "conflict", "job_ended"),

@@ -26,10 +26,15 @@ Row: TypeAlias = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class QueryRows:
-    """Unit rows ``(n, dim)`` and the positions of the items that were cut short."""
+    """Unit rows ``(n, dim)`` and the positions of the items that were cut short.
+
+    Args:
+        texts: what each says in words; None of a vector, a picture, token ids.
+    """
 
     rows: NDArray[np.float32]
     truncated: list[int]
+    texts: list[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +116,19 @@ async def rows_of(
             at.append(position)
         else:
             rows[position] = one
+    texts = [_text(one) for one in parsed]
     if not items:
-        return QueryRows(rows, [])
+        return QueryRows(rows, [], texts)
     model = model or embedder.shelf.of_gallery(space.space, gallery=space.gallery)
     names = [places[position] for position in at]
     made = await embedder.embed(model, items, asking, places=names, role=role)
     rows[at] = made.rows
-    return QueryRows(rows, [at[position] for position in made.truncated])
+    return QueryRows(rows, [at[position] for position in made.truncated], texts)
+
+
+def _text(one: Item | Row) -> str | None:
+    content = one.content if isinstance(one, Item) else None
+    return content if isinstance(content, str) else None
 
 
 def check_space(claimed: str | None, space: Space) -> None:

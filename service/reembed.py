@@ -139,6 +139,7 @@ def _settings(change: Change, old: dict[str, Any]) -> dict[str, Any]:
         "model": change.model,
         "index": old["index"],
         "recall_target": old["recall_target"],
+        "lexical": old["lexical"],
     }
 
 

@@ -88,6 +88,12 @@ class CalibrationOut(BaseModel):
     false_accept_rate: float
 
 
+class LexicalOut(BaseModel):
+    """That words count in a gallery, and what they weigh."""
+
+    weight: float
+
+
 class GalleryOut(BaseModel):
     """A gallery's state."""
 
@@ -108,6 +114,7 @@ class GalleryOut(BaseModel):
     created_at: str
     calibration: CalibrationOut | None
     calibration_stale: bool
+    lexical: LexicalOut | None = Field(description="Null where no words are kept.")
 
 
 class GalleriesReply(BaseModel):
@@ -241,6 +248,13 @@ class RemovedReply(BaseModel):
     removed: int
 
 
+class ScoresOut(BaseModel):
+    """What a score is made of: the inner product, and the share of the query's words."""
+
+    dense: float
+    lexical: float | None = Field(description="Null where words did not count.")
+
+
 class HitOut(BaseModel):
     """A neighbour; higher scores are closer."""
 
@@ -249,6 +263,7 @@ class HitOut(BaseModel):
     score: float
     payload: dict[str, Any] | None = None
     vector: list[float] | None = None
+    scores: ScoresOut | None = None
 
 
 class HitsOut(BaseModel):

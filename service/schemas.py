@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from index.backend import AUTO, index_names
+from index.fusion import WEIGHT
 from index.vectors import DIM_MAX
 from service.intake import schema_of_input, schema_of_item
 from service.numbers import DType
@@ -73,6 +74,12 @@ class EmbeddingsRequest(Wire):
     ] = None
 
 
+class LexicalIn(Wire):
+    """How words count in a gallery."""
+
+    weight: Annotated[float, Field(gt=0, le=1, description="1: words alone.")] = WEIGHT
+
+
 class GalleryRequest(Wire):
     """A gallery for a loaded model, or for vectors made elsewhere."""
 
@@ -81,6 +88,17 @@ class GalleryRequest(Wire):
     dim: Annotated[int, Field(ge=1, le=DIM_MAX)] | None = None
     index: IndexName = AUTO
     recall_target: Annotated[float, Field(gt=0, le=1)] = 0.99
+    lexical: Annotated[
+        bool | LexicalIn | None,
+        Field(description="Keep the words of its exemplars: searches by text count them too."),
+    ] = None
+
+    @property
+    def weight(self) -> float | None:
+        """What words weigh, where they are kept."""
+        if isinstance(self.lexical, LexicalIn):
+            return self.lexical.weight
+        return WEIGHT if self.lexical else None
 
 
 class AliasRequest(Wire):
@@ -122,6 +140,10 @@ class QueryRequest(Wire):
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
     min_seq: Seq | None = None
     space: str | None = Field(None, description="The space the caller believes it asks.")
+    lexical_weight: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="What words weigh, in place of the gallery's own."),
+    ] = None
 
 
 class SearchRequest(QueryRequest):
@@ -130,7 +152,9 @@ class SearchRequest(QueryRequest):
     k: Positive = 10
     group_by_label: bool = False
     exact: bool = False
-    include: Annotated[list[Literal["payload", "vector"]], Field(fail_fast=True)] = ["payload"]
+    include: Annotated[list[Literal["payload", "vector", "scores"]], Field(fail_fast=True)] = [
+        "payload"
+    ]
 
 
 class IdentifyRequest(QueryRequest):

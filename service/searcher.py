@@ -30,6 +30,7 @@ class Question:
     Args:
         items: raw items, each with the place it has in the request.
         claimed_space: the space the caller believes to ask, if it says.
+        weight: of words, in place of what they weigh in the gallery.
     """
 
     items: Sequence[object]
@@ -38,6 +39,7 @@ class Question:
     threshold: float | None = None
     min_seq: int | None = None
     claimed_space: str | None = None
+    weight: float | None = None
 
     def about(self, items: Sequence[object]) -> "Question":
         """Return the same question about other items."""
@@ -98,8 +100,9 @@ class Searcher:
         exact: bool = False,
         with_payload: bool = False,
         with_vector: bool = False,
+        line: float | None = None,
     ) -> Answer:
-        """Find the nearest exemplars of each query."""
+        """Find the nearest exemplars of each query; those first whose dense score is at `line`."""
         rows = await self._rows(gallery, question, asking)
 
         def ask() -> Found:
@@ -113,6 +116,9 @@ class Searcher:
                 min_seq=question.min_seq,
                 with_payload=with_payload,
                 with_vector=with_vector,
+                texts=rows.texts,
+                weight=question.weight,
+                line=line,
             )
 
         queries = len(question.items)
@@ -143,16 +149,16 @@ class Searcher:
             )
         threshold, source = drawn
         calibration = gallery.calibration()
-        every = Question(
-            question.items,
-            question.places,
-            question.filter,
-            None,  # the hits below the threshold are what shows how near "unknown" was
-            question.min_seq,
-            question.claimed_space,
-        )
+        # The hits below the threshold are what shows how near "unknown" was.
+        every = replace(question, threshold=None)
         answer = await self.search(
-            gallery, every, asking, k=max(k, 2), group_by_label=True, with_payload=True
+            gallery,
+            every,
+            asking,
+            k=max(k, 2),
+            group_by_label=True,
+            with_payload=True,
+            line=threshold,
         )
         probability_of = None if calibration is None else calibration.probability_of
         decisions = [

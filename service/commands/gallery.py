@@ -44,6 +44,7 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 @click.option("--reads-column", default="reads", show_default=True, help="What a picture reads.")
 @click.option("--reads-label", is_flag=True, help="A picture reads its label, if nothing else.")
 @click.option("--thumbnails", is_flag=True, help="Keep a small picture of each in its payload.")
+@click.option("--lexical", is_flag=True, help="Keep words too: a search by text counts them.")
 @click.option("--rejected", type=click.Path(path_type=Path), help="[NAME.rejected.jsonl]")
 @with_client
 async def build(client: Client, name: str, source: Path, **options: Any) -> None:
@@ -107,7 +108,7 @@ async def create(client: Client, name: str, options: dict[str, Any]) -> None:
                 "(`semblance models list`), or --space and --dim for vectors made elsewhere"
             ) from error
         return
-    await client.gallery("PUT", name, "", body)
+    await client.gallery("PUT", name, "", body | {"lexical": options.get("lexical") or None})
 
 
 @command.command("samples")

@@ -55,6 +55,7 @@ def item_of_file(file: Path) -> dict[str, Any]:
 @READ
 @click.option("-k", default=10, show_default=True, help="How many hits.")
 @click.option("--filter", "wanted", help='E.g. \'{"payload.year": {"gte": 1950}}\'.')
+@click.option("--lexical-weight", type=click.FloatRange(0, 1), help="[the gallery's]")
 @click.option("--by-label", is_flag=True, help="The best hit of each label only.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
@@ -67,12 +68,15 @@ async def search(
     read: bool,
     k: int,
     wanted: str | None,
+    lexical_weight: float | None,
     by_label: bool,
     as_json: bool,
 ) -> None:
     """Find the exemplars nearest to a text, or to a file."""
     item = item_of(question, file, reads, read=read)
     body: dict[str, Any] = {"query": item, "k": k, "group_by_label": by_label}
+    if lexical_weight is not None:
+        body["lexical_weight"] = lexical_weight
     if wanted is not None:
         try:
             body["filter"] = json.loads(wanted)

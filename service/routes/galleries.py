@@ -48,6 +48,7 @@ async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Respons
             model=asked.model,
             index=asked.index,
             recall_target=asked.recall_target,
+            lexical=asked.weight,
         )
     )
     return Json(asdict(made.state()), status_code=201 if created else 200)

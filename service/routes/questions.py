@@ -27,7 +27,10 @@ INLINE_HITS = 100  # written in less than a millisecond
     responses={200: {"model": SearchReply}},
 )
 async def search(gallery: str, asked: SearchRequest, parts: PartsOf, asking: AskingOf) -> Response:
-    """Find the exemplars nearest to each query; higher scores are closer."""
+    """Find the exemplars nearest to each query; higher scores are closer.
+
+    Where the gallery is lexical, the words of a text count too; `threshold` is about vectors alone.
+    """
     found = gallery_of(parts, asking, gallery)
     question = question_of(asked, parts.settings)
     include: set[str] = set(asked.include)
@@ -65,10 +68,11 @@ async def identify(
     question = question_of(asked, parts.settings)
     check_size(len(question.items), asked.k, 0, parts.settings)
     answer = await parts.searcher.identify(found, question, asking, k=asked.k, margin=asked.margin)
+    include = {"payload"} if found.weight is None else {"payload", "scores"}
 
     def reply() -> Response:
         results = [
-            asdict(decision) | {"hits": [rendered(hit, {"payload"}) for hit in hits]}
+            asdict(decision) | {"hits": [rendered(hit, include) for hit in hits]}
             for decision, hits in zip(answer.decisions, answer.hits, strict=True)
         ]
         body = {
@@ -139,4 +143,12 @@ def question_of(asked: QueryRequest, settings: Settings) -> Question:
                 f"queries has {len(items)}; send 1 to {settings.items_max} (SEMBLANCE_ITEMS_MAX)",
                 param="queries",
             )
-    return Question(items, places, asked.filter, asked.threshold, asked.min_seq, asked.space)
+    return Question(
+        items,
+        places,
+        asked.filter,
+        asked.threshold,
+        asked.min_seq,
+        asked.space,
+        asked.lexical_weight,
+    )
