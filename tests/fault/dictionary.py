@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from index.hits import pair_scores
+from index.exemplar import Exemplar
 from index.vectors import unit_rows
-from tests.fault.operating import DIM
+from tests.fault.operating import DIM, LEXICAL
+from tests.hybrid_oracle import fused
 
 UNHEARD = "a calibration whose answer was not heard"
 
@@ -107,15 +108,16 @@ class Model:
         galleries = {}
         for name, gallery in self.galleries.items():
             rows = list(gallery["rows"].values())
-            galleries[name] = {**gallery, "rows": rows, "count": len(rows), "best": best(rows)}
+            nearest = best(rows, LEXICAL.get(name, 0.0))
+            galleries[name] = {**gallery, "rows": rows, "count": len(rows), "best": nearest}
         return {"galleries": galleries, "aliases": self.aliases}
 
 
-def best(rows: list[list[Any]]) -> list[list[Any]]:
-    """Return the ids and scores of the nearest five, as a sort of all finds them."""
-    if not rows:
-        return []
-    vectors = np.array([np.frombuffer(bytes.fromhex(row[1]), np.float32) for row in rows])
-    scores = pair_scores(vectors, unit_rows([[1, 2, 3, 4]], DIM)[0])
-    order = np.argsort(-scores, kind="stable")[:5]
-    return [[rows[at][0], float(scores[at])] for at in order]
+def best(rows: list[list[Any]], weight: float) -> list[list[Any]]:
+    """Return the ids and scores of the best five, as a sort of all finds them."""
+    exemplars = [
+        Exemplar(one, np.frombuffer(bytes.fromhex(vector), np.float32), label)
+        for one, vector, label, _, _ in rows
+    ]
+    found = fused(exemplars, unit_rows([[1, 2, 3, 4]], DIM)[0], "A", weight)
+    return [[one, score] for one, _, score, _ in found[:5]]

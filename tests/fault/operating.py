@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from index import alias_rows, builds, compaction, database, gallery, store, upkeep
+from index import alias_rows, builds, compaction, database, gallery, store, upkeep, word_rows
 from index.aliases import Aliases
 from index.errors import GalleryError
 from index.exemplar import Exemplar
@@ -29,6 +29,7 @@ from index.writer import Writer
 from tests.fault.disk import watched
 
 DIM = 4
+LEXICAL = {"g0": 0.4}  # galleries of these names keep words
 CODE = {
     "sync at birth": (database, "sync"),
     "birth": (database, "_give_birth"),
@@ -42,6 +43,8 @@ CODE = {
     "add gallery": (store, "add_gallery"),
     "doom": (store, "doom_gallery"),
     "remove doomed": (store, "remove_doomed"),
+    "keep words": (word_rows, "keep"),
+    "forget words": (word_rows, "forget"),
     "keep calibration": (store, "set_calibration"),
     "keep alias": (alias_rows, "keep"),
     "drop alias": (alias_rows, "drop"),
@@ -161,7 +164,7 @@ def do(galleries: Galleries, do: str, name: str = "", **what: Any) -> Any:
         case "die":
             die()
         case "create":
-            return galleries.create(name, space="s", dim=DIM)[1]
+            return galleries.create(name, space="s", dim=DIM, lexical=LEXICAL.get(name))[1]
         case "delete":
             galleries.delete(name)
         case "point":
@@ -222,7 +225,7 @@ def standing(galleries: Galleries, folder: Path) -> dict[str, Any]:
                 [one.id, one.vector.tobytes().hex(), one.label, one.payload["year"], one.seq]
                 for one in rows
             ],
-            "best": [[hit.id, hit.score] for hit in gallery.search(query, 5).hits[0]],
+            "best": [[hit.id, hit.score] for hit in gallery.search(query, 5, texts=["A"]).hits[0]],
         }
     aliases = {
         one.alias: [one.gallery.name, one.previous and one.previous.name]

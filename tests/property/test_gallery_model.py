@@ -26,6 +26,7 @@ from index.hits import pair_scores
 from index.scan import scan_names
 from index.snapshot import checked
 from index.vectors import unit_rows
+from tests.hybrid_oracle import first_of_each, fused
 
 DIM = 4
 # Few ids, labels and directions: so that replacements, ties and removals happen often.
@@ -33,8 +34,12 @@ IDS = st.sampled_from([f"e{i}" for i in range(8)])
 LABELS = st.sampled_from(["A", "B", "e1", None])
 VECTORS = st.lists(st.integers(-2, 2), min_size=DIM, max_size=DIM).filter(any)
 YEARS = st.integers(0, 4)
+TEXTS = st.sampled_from(["parse_json", "parse json of A", "of of", ""])
 BATCHES = st.lists(
-    st.tuples(IDS, VECTORS, LABELS, YEARS), min_size=1, max_size=6, unique_by=lambda one: one[0]
+    st.tuples(IDS, VECTORS, LABELS, YEARS, TEXTS),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda one: one[0],
 )
 FILTERS = st.one_of(
     st.none(),
@@ -67,16 +72,19 @@ class GalleryMachine(RuleBasedStateMachine):
         self.model: dict[str, Exemplar] = {}
         self.seq = 0
 
-    @initialize(index=st.sampled_from(scan_names()))
-    def create(self, index):
-        self.gallery, _ = self.galleries.create("g", space="s", dim=DIM, index=index)
+    @initialize(index=st.sampled_from(scan_names()), lexical=st.sampled_from([None, 0.4]))
+    def create(self, index, lexical):
+        self.lexical = lexical
+        self.gallery, _ = self.galleries.create(
+            "g", space="s", dim=DIM, index=index, lexical=lexical
+        )
 
     @rule(batch=BATCHES)
     def enrol(self, batch):
-        rows = unit_rows([vector for _, vector, _, _ in batch], DIM)
+        rows = unit_rows([one[1] for one in batch], DIM)
         exemplars = [
-            Exemplar(name, row, label, {"year": year}, None, bytes([year]))
-            for (name, _, label, year), row in zip(batch, rows, strict=True)
+            Exemplar(name, row, label, {"year": year}, {"text": text}, bytes([year]))
+            for (name, _, label, year, text), row in zip(batch, rows, strict=True)
         ]
         self.seq += 1
         assert self.gallery.enrol(exemplars) == self.seq
@@ -107,8 +115,9 @@ class GalleryMachine(RuleBasedStateMachine):
         grouped=st.booleans(),
         payload=st.booleans(),
         threshold=st.none() | st.sampled_from([-0.5, 0.0, 0.5]),
+        text=st.none() | TEXTS,
     )
-    def search(self, vectors, k, filter_, grouped, payload, threshold):
+    def search(self, vectors, k, filter_, grouped, payload, threshold, text):
         queries = unit_rows(vectors, DIM)
         found = self.gallery.search(
             queries,
@@ -118,10 +127,15 @@ class GalleryMachine(RuleBasedStateMachine):
             with_payload=payload,
             threshold=threshold,
             min_seq=self.seq,
+            texts=[text] * len(queries),
         )
         assert found.seq == self.seq
         for query, hits in zip(queries, found.hits, strict=True):
-            expected = self.expected(query, k, filter_, grouped, threshold)
+            asked = filter_, grouped, threshold
+            if text is None or self.lexical is None:
+                expected = self.expected(query, k, *asked)
+            else:
+                expected = self.expected_of_both(query, text, k, *asked)
             assert [(hit.id, hit.label, hit.score) for hit in hits] == expected
             for hit in hits:
                 assert hit.payload == (dict(self.model[hit.id].payload) if payload else None)
@@ -138,6 +152,13 @@ class GalleryMachine(RuleBasedStateMachine):
                 best.setdefault(one[1] or one[0], one)
             scored = list(best.values())
         return [one for one in scored[:k] if threshold is None or one[2] >= threshold]
+
+    def expected_of_both(self, query, text, k, filter_, grouped, threshold):
+        exemplars = list(self.model.values())
+        allowed = np.array([passes(filter_, one) for one in exemplars], bool)
+        found = fused(exemplars, query, text, self.lexical, allowed=allowed, line=threshold)
+        found = first_of_each(found) if grouped else found
+        return [one[:3] for one in found[:k] if threshold is None or one[3][0] >= threshold]
 
     @rule(limit=st.integers(1, 5), filter_=FILTERS)
     def page(self, limit, filter_):

@@ -75,7 +75,7 @@ def test_states_are_listed_by_name_and_survive_a_restart(galleries, people, tmp_
 
 def test_deletion_takes_the_exemplars_of_this_gallery_only(galleries, people, tmp_path):
     for name in ("a", "b"):
-        galleries.create(name, space="s", dim=8)[0].enrol(people)
+        galleries.create(name, space="s", dim=8, lexical=0.3)[0].enrol(people)
     galleries.delete("a")
     with pytest.raises(GalleryUnknown):
         galleries.get("a")
@@ -86,7 +86,7 @@ def test_deletion_takes_the_exemplars_of_this_gallery_only(galleries, people, tm
     while connection.execute("SELECT count(*) FROM doomed").get:
         time.sleep(0.005)  # the test's own time limit ends it
     galleries.close()
-    for table in ("exemplars", "contents"):
+    for table in ("exemplars", "contents", "words"):
         assert connection.execute(f"SELECT count(*) FROM {table}").get == 30
     connection.close()
 
