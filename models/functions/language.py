@@ -32,7 +32,7 @@ class Language(Protocol):
     """The grammar's package."""
 
     SUFFIXES: Mapping[str, str]
-    """What its files' names end in, each with the function of the package that gives the grammar."""
+    """What its files' names end in, each with the package's function that gives the grammar."""
 
     QUERY: str
     """A tree-sitter query whose captures say what a node is.

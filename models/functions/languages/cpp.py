@@ -4,10 +4,9 @@ from models.functions.declarators import declared_name
 from models.functions.naming import NOTHING, no_docstring
 
 PACKAGE = "tree_sitter_cpp"
-SUFFIXES = {
-    suffix: "language"
-    for suffix in (".cpp", ".cc", ".cxx", ".c++", ".hpp", ".hh", ".hxx", ".h++", ".ipp", ".cu")
-}
+SUFFIXES = dict.fromkeys(
+    (".cpp", ".cc", ".cxx", ".c++", ".hpp", ".hh", ".hxx", ".h++", ".ipp", ".cu"), "language"
+)
 QUERY = """
 (function_definition body: (_)) @function
 (class_specifier body: (_)) @class
