@@ -22,7 +22,7 @@ def files_below(
     """
     real = Path(os.path.realpath(root))
     found = []
-    for path in filter(is_source, paths):
+    for path in sorted(filter(is_source, paths)):
         try:
             status = os.lstat(real / path)
             if not stat.S_ISREG(status.st_mode) or not _is_inside(real, path):
