@@ -1,12 +1,14 @@
 """Jupyter notebooks to their cells of code, each with the text before it as its docstring."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from models.functions.extraction import DOCSTRING_CHARACTERS_MAX, Found, Function
 
 _WORDS = "it is no notebook as Jupyter writes them"
+_NAME = re.compile(r"[a-z0-9+#.-]{1,32}")
 _SPELLED = {"c++": "cpp", "c#": "csharp", "node": "javascript", "ipython": "python"}
 
 
@@ -15,7 +17,7 @@ class NotebookInvalid(ValueError):
 
 
 def cells_of(source: bytes) -> tuple[str, Found]:
-    """Return the language of a notebook, and its cells of code.
+    """Return the language of a notebook, empty where it has no usual name, and its cells of code.
 
     A cell is called by its number among all cells, from 1 on; its lines are those within it.
 
@@ -57,4 +59,5 @@ def _language(metadata: Mapping[str, Any]) -> str:
         "name"
     )
     name = str(told or "python").lower()
-    return _SPELLED.get(name, name)
+    name = _SPELLED.get(name, name)
+    return name if _NAME.fullmatch(name) else ""

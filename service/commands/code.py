@@ -13,6 +13,7 @@ from service.settings import CALLER_KEY
 
 GALLERY = "code"
 MODELS = ("code", "minilm")  # for a new gallery: the first of these that there is
+OPTIONS: dict[str, Any] = {}  # of a new gallery
 SNIPPET_LINES = 4
 SNIPPET_COLUMNS = 100
 
@@ -112,7 +113,7 @@ async def create(client: Client, gallery: str, model: str | None) -> None:
             raise click.UsageError(
                 f"there is no model {' or '.join(MODELS)}: name one with --model"
             )
-    await client.gallery("PUT", gallery, "", {"model": model})
+    await client.gallery("PUT", gallery, "", {"model": model, **OPTIONS})
 
 
 async def item_maker(client: Client, gallery: str) -> Any:

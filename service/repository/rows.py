@@ -18,7 +18,7 @@ MakeItem = Callable[[str, str], dict[str, Any]]
 
 def code_item(code: str, language: str) -> dict[str, Any]:
     """Make the item of an encoder for code."""
-    return {"code": code, "language": language}
+    return {"code": code, "language": language} if language else {"code": code}
 
 
 def text_item(code: str, _: str) -> dict[str, Any]:

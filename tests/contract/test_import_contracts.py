@@ -56,6 +56,8 @@ PLANTED = [
     ("pillow-door", "service.lane", "def late(): import PIL"),
     ("ocr-door", "models.modalities.image", "import rapidocr"),
     ("ocr-door", "service.lane", "def late(): from rapidocr import RapidOCR"),
+    ("parsers-door", "service.repository.reading", "import tree_sitter"),
+    ("parsers-door", "models.modalities.text", "def late(): import tree_sitter"),
     ("redis-door", "service.recall", "import redis"),
     ("redis-door", "service.keys", "def late(): from redis.asyncio import Redis"),
     ("concrete-encoder", "service.lane", "from models.onnx_encoder import OnnxEncoder"),

@@ -424,6 +424,7 @@ def test_a_notebooks_cells_have_the_text_before_them() -> None:
     ]
     assert found.functions[0].code == "# # Load\n# the prices\nimport csv\nrows = load()"
     assert cells_of(notebook(language_info={"name": "C++"}))[0] == "cpp"
+    assert cells_of(notebook(kernelspec={"language": "Wolfram Language"}))[0] == ""
 
 
 @pytest.mark.parametrize(
