@@ -11,7 +11,7 @@ LINE_BYTES_MAX = 20_000
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 # What generators write at the top, in a comment.
 GENERATED = re.compile(
-    rb"""^[^\n\w]{0,10}(?:
+    rb"""^[ \t]*(?:\#|//|/\*|\*|--|<!--|\"\"\")(?:
         .{0,100}\bCode\ generated\ by\b .{0,200}\bDO\ NOT\ EDIT
       | .{0,40}@generated\b
       | .{0,20}<auto-?generated

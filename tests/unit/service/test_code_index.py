@@ -10,6 +10,7 @@ import click
 import numpy as np
 import pytest
 
+from models.modality import Features, Item, Role, modality_names
 from service.builder import Rejects, Tally
 from service.client import CallFailed, Client
 from service.commands.code import conditions, create, index_tree, item_maker, place_of
@@ -17,7 +18,7 @@ from service.repository import indexing
 from service.repository.extractor import Extractor
 from service.repository.indexing import Indexing
 from service.repository.reading import read
-from service.repository.rows import text_item
+from service.repository.rows import MakeItem, text_item
 from service.repository.tree import Tree, open_tree
 from service.source import SourceInvalid
 from tests.builders import calling, running
@@ -48,6 +49,7 @@ class Repository:
         self.folder, self.client, self.encoder = folder, client, encoder
         self.rejected: list[dict[str, Any]] = []
         self.seen: list[tuple[int, int]] = []
+        self.make_item: MakeItem = text_item
 
     def write(self, name: str, text: str | bytes) -> None:
         path = self.folder / name
@@ -64,7 +66,7 @@ class Repository:
 
         with open_tree(str(self.folder)) as tree:
             change(tree)
-            work = Indexing(self.client, "code", tree, text_item, rejects, on_progress)
+            work = Indexing(self.client, "code", tree, self.make_item, rejects, on_progress)
             counts = await work.run()
         rejects.close()
         lines = rejects.path.read_text().splitlines() if rejects.path.exists() else []
@@ -81,9 +83,10 @@ class Repository:
         return {one["id"]: one for one in page["exemplars"]}
 
 
-def play(tmp_path: Path, scene: Scene) -> None:
+def play(tmp_path: Path, scene: Scene, encoder: FakeEncoder | None = None) -> None:
+    encoder = encoder or FakeEncoder()
+
     async def played() -> None:
-        encoder = FakeEncoder()
         with running(tmp_path / "data", [encoder]) as parts:
             async with calling(parts) as http:
                 client = Client(http)
@@ -317,6 +320,37 @@ def test_the_commands_create_index_and_say_so(
         assert "1 files have something wrong; " in out
 
     play(tmp_path, scene)
+
+
+class CodeEncoder(FakeEncoder):
+    """Reads code, behind its language, and questions."""
+
+    modality = "code"
+
+    def decode(self, item: Item, *, role: Role | None = None, truncate: bool = True) -> Features:
+        return super().decode(Item("text", item.content), role=role, truncate=truncate)
+
+
+@pytest.mark.skipif("code" not in modality_names(), reason="no modality `code` here yet")
+def test_an_encoder_of_code_gets_code_and_its_language(tmp_path: Path) -> None:
+    async def scene(shop: Repository) -> None:
+        make_item = await item_maker(shop.client, "code")
+        assert make_item("f()", "go") == {"code": "f()", "language": "go"}
+        assert make_item("f()", "") == {"code": "f()"}
+        shop.write("pay.js", PAY)
+        shop.make_item = make_item
+        assert await shop.index() == {"files": 1, "added": 1}
+        stored = (await shop.stored())["shop/pay.js#pay"]
+        assert stored["item"] == {"code": PAY.strip(), "language": "javascript"}
+        assert shop.encoder.batches == [[f"javascript {PAY.strip()}"]]
+        body = {"query": "who pays?", "k": 1}
+        hits = (await shop.client.gallery("POST", "code", "/search", body))["results"][0]["hits"]
+        assert hits[0]["id"] == "shop/pay.js#pay"
+        item = {"code": PAY, "language": "javascript"}
+        made = {"model": "fake", "input": [item, "who pays?"]}
+        assert len((await shop.client.call("POST", "/v1/embeddings", made))["data"]) == 2
+
+    play(tmp_path, scene, CodeEncoder())
 
 
 def test_what_is_searched_can_be_narrowed() -> None:
