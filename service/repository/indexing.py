@@ -5,7 +5,7 @@ Files are parsed one portion ahead of what is embedded, so that the encoder does
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from service.builder import Rejects, Tally, imported, sending_rows
@@ -101,7 +101,7 @@ class Indexing:
                 "in common with this one: call this one otherwise with --name, or remove that one"
             )
 
-    def _portions(self, stands: dict[str, Stands]) -> Iterator[Portion]:
+    def _portions(self, stands: dict[str, Stands]) -> Generator[Portion, None, None]:
         portion, most = Portion(), PORTION_ROWS_FIRST
         for one in file_rows(self.tree, self.make_item):
             if not one.is_read:
@@ -113,7 +113,7 @@ class Indexing:
                 portion, most = Portion(), PORTION_ROWS
         yield portion
 
-    async def _send_all(self, portions: Iterator[Portion]) -> None:
+    async def _send_all(self, portions: Generator[Portion, None, None]) -> None:
         ahead = asyncio.create_task(asyncio.to_thread(next, portions, None))
         try:
             while (portion := await ahead) is not None:
@@ -121,7 +121,7 @@ class Indexing:
                 await self._send(portion)
         finally:
             await asyncio.wait({ahead})
-            portions.close()  # type: ignore[attr-defined] - a generator: its process ends with it
+            portions.close()  # and the process that parses, with it
 
     async def _send(self, portion: Portion) -> None:
         """Send a portion in the order of length: batches of equal lengths need no padding."""

@@ -35,7 +35,7 @@ async def standing(client: Client, gallery: str, repository: str) -> dict[str, S
     """
     wanted = quote(json.dumps({"payload.repository": repository}))
     found: dict[str, Stands] = {}
-    after = ""
+    after: str | None = ""
     while after is not None:
         path = f"{gallery_path(gallery)}/exemplars?limit={PAGE_ROWS}&after={after}&filter={wanted}"
         page = await client.call("GET", path)

@@ -78,7 +78,7 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[Member]:
 
 def _of_tar(archive: tarfile.TarFile) -> Iterator[Member]:
     while (info := archive.next()) is not None:
-        archive.members = []  # type: ignore[attr-defined] - it would keep them all
+        vars(archive)["members"] = []  # it would keep them all
 
         def read(size: int, info: tarfile.TarInfo = info) -> bytes:
             member = archive.extractfile(info)
