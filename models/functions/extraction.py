@@ -76,7 +76,7 @@ def functions_of(source: bytes, name: str, path: str = "") -> Found:
     from tree_sitter import Parser, QueryCursor  # noqa: PLC0415 - an extra
 
     grammar, query = grammar_of(name, PurePosixPath(path).suffix.lower())
-    tree = Parser(grammar).parse(source)
+    tree = Parser(grammar).parse(language(name).prepared(source))
     root = tree.root_node
     captures = QueryCursor(query).captures(root)
     nodes = {node.id: (capture, node) for capture, some in captures.items() for node in some}

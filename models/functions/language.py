@@ -53,6 +53,10 @@ class Language(Protocol):
     SKIPPED: frozenset[str]
     """Types of nodes that may stand between a comment and what it tells of."""
 
+    def prepared(self, source: bytes) -> bytes:
+        """Blank out what the grammar cannot know; every byte keeps its place."""
+        ...
+
     def name_of(self, node: "Node") -> str | None:
         """Tell the name that a captured node gives, qualified as far as it says; None: none."""
         ...

@@ -37,6 +37,11 @@ def without_arguments(name: str | None) -> str | None:
     return "".join(kept).strip() or name
 
 
+def as_it_is(source: bytes) -> bytes:
+    """Have the grammar read a file as it stands."""
+    return source
+
+
 def no_docstring(_: "Node") -> str | None:
     """Say that a language tells of a thing before it, never within."""
     return None

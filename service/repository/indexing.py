@@ -17,7 +17,7 @@ from service.source import SourceInvalid, SourceRow
 
 # Functions that are sent at once: few at first, so that the encoder begins; then enough that the
 # start of an import, a second, is nothing beside it.
-PORTION_ROWS_FIRST, PORTION_ROWS = 256, 4096
+PORTION_ROWS_FIRST, PORTION_ROWS = 1024, 4096
 PORTION_CHARACTERS = 32 << 20
 
 

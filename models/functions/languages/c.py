@@ -1,6 +1,6 @@
 """C."""
 
-from models.functions.declarators import declared_name
+from models.functions.declarators import declared_name, without_macros
 from models.functions.naming import NOTHING, no_docstring
 
 PACKAGE = "tree_sitter_c"
@@ -14,5 +14,6 @@ SEPARATOR = "."
 WRAPPERS = frozenset({"type_definition"})
 COMMENTS = frozenset({"comment"})
 SKIPPED = NOTHING
+prepared = without_macros
 name_of = declared_name
 docstring_of = no_docstring

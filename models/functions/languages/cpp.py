@@ -1,6 +1,6 @@
 """C++."""
 
-from models.functions.declarators import declared_name
+from models.functions.declarators import declared_name, without_macros
 from models.functions.naming import NOTHING, no_docstring
 
 PACKAGE = "tree_sitter_cpp"
@@ -18,5 +18,6 @@ SEPARATOR = "::"
 WRAPPERS = frozenset({"template_declaration", "type_definition"})
 COMMENTS = frozenset({"comment"})
 SKIPPED = NOTHING
+prepared = without_macros
 name_of = declared_name
 docstring_of = no_docstring

@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from models.functions.naming import NOTHING, field_name, no_docstring, text_of, without_arguments
+from models.functions.naming import (
+    NOTHING,
+    as_it_is,
+    field_name,
+    no_docstring,
+    text_of,
+    without_arguments,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -18,6 +25,7 @@ SEPARATOR = "."
 WRAPPERS = frozenset({"type_declaration"})
 COMMENTS = frozenset({"comment"})
 SKIPPED = NOTHING
+prepared = as_it_is
 docstring_of = no_docstring
 
 

@@ -1,6 +1,6 @@
 """Java."""
 
-from models.functions.naming import NOTHING, field_name, no_docstring
+from models.functions.naming import NOTHING, as_it_is, field_name, no_docstring
 
 PACKAGE = "tree_sitter_java"
 SUFFIXES = {".java": "language"}
@@ -19,5 +19,6 @@ SEPARATOR = "."
 WRAPPERS = NOTHING
 COMMENTS = frozenset({"line_comment", "block_comment"})
 SKIPPED = NOTHING
+prepared = as_it_is
 name_of = field_name
 docstring_of = no_docstring

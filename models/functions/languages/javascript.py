@@ -1,7 +1,7 @@
 """JavaScript."""
 
 from models.functions import ecmascript
-from models.functions.naming import NOTHING, no_docstring
+from models.functions.naming import NOTHING, as_it_is, no_docstring
 
 PACKAGE = "tree_sitter_javascript"
 SUFFIXES = {".js": "language", ".mjs": "language", ".cjs": "language", ".jsx": "language"}
@@ -13,5 +13,6 @@ SEPARATOR = "."
 WRAPPERS = ecmascript.WRAPPERS
 COMMENTS = ecmascript.COMMENTS
 SKIPPED = NOTHING
+prepared = as_it_is
 name_of = ecmascript.name_of
 docstring_of = no_docstring

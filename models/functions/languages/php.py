@@ -1,6 +1,6 @@
 """PHP."""
 
-from models.functions.naming import NOTHING, field_name, no_docstring
+from models.functions.naming import NOTHING, as_it_is, field_name, no_docstring
 
 PACKAGE = "tree_sitter_php"
 SUFFIXES = {".php": "language_php", ".phtml": "language_php"}
@@ -17,5 +17,6 @@ SEPARATOR = "::"
 WRAPPERS = NOTHING
 COMMENTS = frozenset({"comment"})
 SKIPPED = NOTHING
+prepared = as_it_is
 name_of = field_name
 docstring_of = no_docstring

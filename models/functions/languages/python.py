@@ -3,7 +3,7 @@
 import inspect
 from typing import TYPE_CHECKING
 
-from models.functions.naming import NOTHING, field_name, text_of
+from models.functions.naming import NOTHING, as_it_is, field_name, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -18,6 +18,7 @@ SEPARATOR = "."
 WRAPPERS = frozenset({"decorated_definition"})
 COMMENTS = NOTHING
 SKIPPED = NOTHING
+prepared = as_it_is
 name_of = field_name
 
 

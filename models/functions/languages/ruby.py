@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from models.functions.naming import NOTHING, field_name, no_docstring, text_of
+from models.functions.naming import NOTHING, as_it_is, field_name, no_docstring, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -20,6 +20,7 @@ SEPARATOR = "::"
 WRAPPERS = NOTHING
 COMMENTS = frozenset({"comment"})
 SKIPPED = NOTHING
+prepared = as_it_is
 docstring_of = no_docstring
 
 

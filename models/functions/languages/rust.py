@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from models.functions.naming import NOTHING, field_name, no_docstring, text_of, without_arguments
+from models.functions.naming import (
+    NOTHING,
+    as_it_is,
+    field_name,
+    no_docstring,
+    text_of,
+    without_arguments,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -23,6 +30,7 @@ SEPARATOR = "::"
 WRAPPERS = NOTHING
 COMMENTS = frozenset({"line_comment", "block_comment"})
 SKIPPED = frozenset({"attribute_item"})
+prepared = as_it_is
 docstring_of = no_docstring
 
 

@@ -1,7 +1,7 @@
 """TypeScript, and TSX."""
 
 from models.functions import ecmascript
-from models.functions.naming import no_docstring
+from models.functions.naming import as_it_is, no_docstring
 
 PACKAGE = "tree_sitter_typescript"
 SUFFIXES = {
@@ -24,5 +24,6 @@ SEPARATOR = "."
 WRAPPERS = ecmascript.WRAPPERS
 COMMENTS = ecmascript.COMMENTS
 SKIPPED = frozenset({"decorator"})
+prepared = as_it_is
 name_of = ecmascript.name_of
 docstring_of = no_docstring

@@ -387,6 +387,19 @@ def test_of_a_broken_file_what_can_be_read_is_found() -> None:
     assert functions_of(b"\xff\xfe(((", "java").broken_line == 1
 
 
+def test_a_macro_before_a_declaration_hides_nothing() -> None:
+    source = b"class MY_API Cart {\n  MY_INLINE int total() { return 1; }\n};\n"
+    found = functions_of(source + b"MY_API int add() {}\n", "cpp")
+    assert [(f.symbol, f.kind) for f in found.functions] == [
+        ("Cart", "class"),
+        ("Cart::total", "method"),
+        ("add", "function"),
+    ]
+    assert found.functions[0].code.startswith("class MY_API Cart {")
+    assert found.functions[2].code == "int add() {}"
+    assert found.broken_line is None
+
+
 def test_names_and_docstrings_are_bounded() -> None:
     long = b"def " + b"a" * 5000 + b"():\n    '''" + b"word " * 5000 + b"'''\n"
     (one,) = functions_of(long, "python").functions
