@@ -56,7 +56,7 @@ PLANTED = [
     ("pillow-door", "service.lane", "def late(): import PIL"),
     ("ocr-door", "models.modalities.image", "import rapidocr"),
     ("ocr-door", "service.lane", "def late(): from rapidocr import RapidOCR"),
-    ("code-aside", "service.lane", "from service.repository import files"),
+    ("code-aside", "service.reembedding", "from service.repository import files"),
     ("code-aside", "models.modalities.text", "def late(): from models.functions import naming"),
     ("parsers-door", "service.repository.reading", "import tree_sitter"),
     ("parsers-door", "models.modalities.text", "def late(): import tree_sitter"),
