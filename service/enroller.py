@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from anyio.to_thread import run_sync
 from pydantic import ValidationError
 
-from index.errors import RowsInvalid, SpaceMismatch
+from index.errors import ExemplarUnknown, RowsInvalid, SpaceMismatch
 from index.exemplar import Exemplar
 from index.gallery import Gallery
 from models.errors import InputError
@@ -17,6 +17,7 @@ from service.candidates import Candidate, Failure, Fit, candidate_of, gated
 from service.complaints import first_complaint
 from service.embedder import Embedder
 from service.errors import DeadlineExceeded, ExemplarInvalid, ExemplarRepeated, LaneDead
+from service.intake import Vector
 from service.problems import row_of
 from service.schemas import ExemplarIn
 
@@ -82,6 +83,8 @@ class Enroller:
     ) -> Ready:
         """Leave out what stands already, and embed what is no row yet.
 
+        Where only label or payload are others, the row that stands is taken.
+
         Raises:
             SpaceMismatch: there are items to embed, and the gallery's encoder is not loaded.
         """
@@ -90,6 +93,7 @@ class Enroller:
         )
         fresh = [c for c, stands in zip(candidates, known, strict=True) if not stands]
         ready = Ready([], len(candidates) - len(fresh), [], [])
+        await run_sync(_reuse, gallery, fresh)
         rows = await self._rows(gallery, fresh, asking)
         for c, row in zip(fresh, rows, strict=True):
             if isinstance(row, Embedded):
@@ -166,6 +170,19 @@ class Enroller:
             if isinstance(outcome, LaneDead | DeadlineExceeded):
                 raise outcome  # no item is at fault: all of it can be sent again
         return outcomes
+
+
+def _reuse(gallery: Gallery, candidates: Sequence[Candidate]) -> None:
+    """Give those whose very item stands under their id the row that it has."""
+    for one in candidates:
+        if isinstance(one.item, Vector):
+            continue
+        try:
+            stands = gallery.read(one.id, with_vector=True)
+        except ExemplarUnknown:
+            continue
+        if stands.item == one.kept and stands.vector is not None:
+            one.item = Vector(stands.vector)
 
 
 def _formed(value: object) -> dict[str, object]:

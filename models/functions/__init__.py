@@ -1,0 +1,1 @@
+"""Functions, methods and classes found in source code, by tree-sitter."""

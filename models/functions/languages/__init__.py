@@ -1,0 +1,1 @@
+"""Languages whose functions are found: one file each."""

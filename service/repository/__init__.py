@@ -1,0 +1,1 @@
+"""Repositories: their source files, what stands in these, and galleries of it."""

@@ -1,0 +1,1 @@
+"""Kinds of places where source files are found: one file each."""
