@@ -17,6 +17,7 @@ from models.training.records.variants import Variants, mistyped, near
 
 NEAR_SHARE = 0.5  # of a batch; the others are what these are near to
 CHARACTERS_MAX = 64
+TRIES = 20  # to find a name nearby that is to be learnt from, or to be tried
 UNSEEN = 5  # of names, one in so many is never learnt from
 Named = Callable[[random.Random], str]
 
@@ -58,9 +59,9 @@ class NamePairs:
             if romanised(name) and unseen(name) == self.tried:
                 names.append(name)
         for place in range(size - len(names)):
-            other = near(names[place], draw.choice(names), draw)
-            kept = romanised(other) and unseen(other) == self.tried
-            names.append(other if kept else names[place])
+            beside = (near(names[place], draw.choice(names), draw) for _ in range(TRIES))
+            kept = (n for n in beside if romanised(n) and unseen(n) == self.tried)
+            names.append(next(kept, names[place]))
         return names
 
     def filed(self, name: str, draw: random.Random) -> str:

@@ -89,8 +89,8 @@ def read_lines(images: Sequence[Image.Image], language: str) -> list[str]:
 
 def kept(work: Path) -> list[Reading]:
     """Read the readings that there are."""
-    lines = (work / FILE).read_text(encoding="utf-8").splitlines()
-    return [Reading(**json.loads(line)) for line in lines]
+    with (work / FILE).open(encoding="utf-8") as lines:
+        return [Reading(**json.loads(line)) for line in lines]
 
 
 @click.command()

@@ -37,9 +37,10 @@ class NameTrial:
 
 
 def found_first(scores: Rows, trial: NameTrial) -> float:
-    """Tell the share of readings whose name scores above all others; a tie counts against it."""
+    """Tell the share of readings whose own name scores best; of a tie of n, each has one n-th."""
     own = scores[np.arange(len(trial.truth)), list(trial.truth)]
-    return float(((scores >= own[:, None]).sum(1) <= 1).mean())
+    best = scores.max(1)
+    return float(((own >= best) / (scores >= best[:, None]).sum(1)).mean())
 
 
 def drawn(pool: Pool) -> NameTrial:
@@ -72,8 +73,8 @@ def directories(
     folder = data / "records" / "directories"
     if not folder.exists():
         return None
-    lines = (folder / "entries.jsonl").read_text(encoding="utf-8").splitlines()
-    entries = [json.loads(line) for line in lines]
+    with (folder / "entries.jsonl").open(encoding="utf-8") as lines:
+        entries = [json.loads(line) for line in lines]
     crops = [(folder / entry["crop"]).read_bytes() for entry in entries]
     names = [entry["name"] for entry in entries]
     return listed(names, [entry[field] for entry in entries], others, crops)
