@@ -24,7 +24,7 @@ from models.errors import (
     ModalityUnsupported,
 )
 from models.modality import Array, Features, Item, Modality, Role, read_config
-from models.texts.names import CharactersConfig, Name, is_of_characters
+from models.texts.names import CharactersConfig, Name
 from models.texts.reading import read_text
 
 # What ends a word for BERT's tokenizer, however its texts are normalised: white space that is no
@@ -246,9 +246,19 @@ def item_of(item: Mapping[str, object]) -> Item:
 
 
 def build(config: Mapping[str, object], folder: Path) -> Modality:
-    """Open the text modality of a bundle."""
-    if is_of_characters(config):
+    """Open the text modality of a bundle: of characters, or of what its tokenizer makes."""
+    if "characters_max" in config:
         return Name(read_config(CharactersConfig, "text", config))
+    return tokenized(config, folder)
+
+
+def tokenized(config: Mapping[str, object], folder: Path) -> Text:
+    """Open the text modality of a bundle that has a tokenizer.
+
+    Raises:
+        BundleUnsupported: the configuration, or the tokenizer, means nothing here.
+        BundleCorrupt: the tokenizer cannot be read.
+    """
     settings = read_config(TextConfig, "text", config)
     path = folder / settings.tokenizer
     try:

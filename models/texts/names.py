@@ -1,6 +1,6 @@
 """A text as the characters of a name, for encoders that need no tokenizer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,8 +91,3 @@ class Name:
         for row, features in enumerate(batch):
             characters[row, : features.cost] = features.arrays[INPUT]
         return {INPUT: characters}
-
-
-def is_of_characters(config: Mapping[str, object]) -> bool:
-    """Tell whether the preprocessing of a text bundle is that of characters."""
-    return "tokenizer" not in config
