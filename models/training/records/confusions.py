@@ -9,7 +9,7 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -102,6 +102,12 @@ class Confusions:
 def load() -> Confusions:
     """Read the confusions that were fitted to Tesseract's readings of lines that are drawn here."""
     return Confusions(**json.loads(FILE.read_text(encoding="utf-8")))
+
+
+def save(found: Confusions) -> None:
+    """Write the confusions that `load` reads."""
+    text = json.dumps(asdict(found), ensure_ascii=False, sort_keys=True)
+    FILE.write_text(text + "\n", encoding="utf-8")
 
 
 def fit(pairs: Iterable[tuple[str, str]]) -> Confusions:

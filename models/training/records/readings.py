@@ -1,7 +1,8 @@
 """Printed names as Tesseract reads them: what the noise is fitted to, and what is tried on.
 
 `python -m models.training.records.readings --data DATA --work WORK --lines 3000` draws lines, wears
-them, has them read (Debian's tesseract-ocr and tesseract-ocr-fra), and keeps them in WORK.
+them, has them read (Debian's tesseract-ocr and tesseract-ocr-fra), keeps them in WORK, and counts
+the confusions of all that is there. With `--tried` the lines are names that are kept for trials.
 """
 
 import json
@@ -19,9 +20,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.training.records import confusions
 from models.training.records.crops.printing import WIDTH, Press
 from models.training.records.crops.wear import worn
 from models.training.records.naming import Naming
+from models.training.records.pairs import unseen
 from models.training.records.pool import open_pool
 
 FILE = "readings.jsonl"
@@ -41,16 +44,17 @@ class Reading:
 
 
 def drawn(
-    naming: Naming, press: Press, count: int, draw: random.Random
+    naming: Naming, press: Press, count: int, draw: random.Random, *, tried: bool
 ) -> list[tuple[str, str, Image.Image]]:
     """Draw lines: most of a name alone, and some of a whole entry."""
     lines, told = [], []
     while len(lines) < count:
         entry = naming.directory.draw(draw)
-        alone = draw.random() < 0.7
+        alone = tried or draw.random() < 0.7
         name, rest = (naming.draw(draw), "") if alone else (entry.name, entry.rest)
         line = press.line(name, rest, draw, width=2 * WIDTH)
-        if line.text == name + rest and name.isascii() | any(c in "éèêàùçïôâîœ" for c in name):
+        whole = line.text == name + rest and (unseen(name) or not tried)
+        if whole and name.isascii() | any(c in "éèêàùçïôâîœ" for c in name):
             lines.append(line.ink)
             told.append((name, rest))
     chance = torch.Generator().manual_seed(draw.randrange(1 << 30))
@@ -98,17 +102,20 @@ def kept(work: Path) -> list[Reading]:
 @click.option("--work", type=FOLDER, required=True)
 @click.option("--lines", default=3000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-def main(data: Path, work: Path, lines: int, seed: int) -> None:
-    """Draw, wear and read lines, and add them to those that are kept."""
+@click.option("--tried", is_flag=True, help="Print names that are kept for trials only.")
+def main(data: Path, work: Path, lines: int, seed: int, tried: bool) -> None:
+    """Draw, wear and read lines, add them to those that are kept, and count what is confused."""
     naming, press, draw = Naming(open_pool(data, work)), Press(FONTS), random.Random(seed)  # noqa: S311
     for _ in range(0, lines, AT_ONCE):
-        some = drawn(naming, press, AT_ONCE, draw)
+        some = drawn(naming, press, AT_ONCE, draw, tried=tried)
         language = "fra" if draw.random() < 0.7 else "eng"
         reads = read_lines([image for _, _, image in some], language)
         with (work / FILE).open("a", encoding="utf-8") as file:
             for (name, rest, _), read in zip(some, reads, strict=True):
                 line = asdict(Reading(name, rest, read))
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    learnt = [(one.name + one.rest, one.read) for one in kept(work) if not unseen(one.name)]
+    confusions.save(confusions.fit(learnt))
 
 
 if __name__ == "__main__":
