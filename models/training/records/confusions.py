@@ -8,7 +8,7 @@ import json
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -52,11 +52,7 @@ class Confusions:
     def edits(self) -> dict[str, Edit]:
         """Edits by what was printed."""
         return {
-            printed: (
-                sum(read.values()) / self.seen[printed],
-                list(read),
-                list(accumulate(read.values())),
-            )
+            printed: _edit(read, self.seen[printed])
             for printed, read in self.read.items()
             if self.seen[printed] >= SEEN_MIN
         }
@@ -64,14 +60,12 @@ class Confusions:
     @cached_property
     def additions(self) -> Edit:
         """What is added after a letter."""
-        counts = list(accumulate(self.added.values()))
-        return counts[-1] / self.letters, list(self.added), counts
+        return _edit(self.added, self.letters)
 
     @cached_property
     def endings(self) -> Edit:
         """What is added to a line."""
-        counts = list(accumulate(self.after.values()))
-        return counts[-1] / self.lines, list(self.after), counts
+        return _edit(self.after, self.lines)
 
     @cached_property
     def mean(self) -> float:
@@ -97,6 +91,10 @@ class Confusions:
         if draw.random() < self.endings[0]:
             found += draw.choices(self.endings[1], cum_weights=self.endings[2])[0]
         return found
+
+
+def _edit(counts: Mapping[str, int], times: int) -> Edit:
+    return sum(counts.values()) / times, list(counts), list(accumulate(counts.values()))
 
 
 def load() -> Confusions:

@@ -9,7 +9,8 @@ from models.training.records.spelling import Spelling
 TITLES = (
     "Mad.", "Mme", "Mlle", "Mesd.", "M.", "V.e", "Vve", "Ve", "veuve", "baron", "le baron", "comte",
     "le comte de", "le marquis de", "la marquise d'", "le général", "le colonel", "l'abbé", "Dr",
-    "de", "du", "chevalier", "le chevalier de", "G. O. H.", "O. H.", "H.", "le duc de", "la comtesse de",
+    "de", "du", "chevalier", "le chevalier de", "G. O. H.", "O. H.", "H.", "le duc de",
+    "la comtesse de",
 )  # fmt: skip
 KIN = (
     "fils", "père", "aîné", "jeune", "neveu", "frères", "et fils", "père et fils", "et frères",
@@ -26,28 +27,42 @@ PRE_NAMES = (
 )  # fmt: skip
 TRADES = (
     "march. de vins", "tailleur", "bottier", "cordonnier", "bijoutier", "horloger", "libraire",
-    "fabr.", "fabric. de bronzes", "négoc.", "avocat", "notaire", "médecin", "pharmacien", "épicier",
-    "charcutier", "boulanger", "pâtissier", "limonadier", "traiteur", "h. garni", "tapissier",
-    "ébéniste", "menuisier", "serrurier", "maçon", "peintre", "sculpteur", "graveur", "imprim.",
-    "relieur", "papetier", "quincaillier", "ferrailleur", "chaudronnier", "fondeur", "orfévre",
-    "march. de toiles", "mercier", "passementier", "rubanier", "gantier", "chapelier", "plumassier",
-    "modes", "lingère", "couturière", "coiffeur", "parfumeur", "herboriste", "droguiste",
-    "commissionn. en march.", "agent de change", "banquier", "propriétaire", "rentier", "greffier",
-    "huissier", "architecte", "entrepreneur", "charpentier", "couvreur", "plombier", "vitrier",
-    "miroitier", "faïencier", "porcelaines", "cristaux", "lampiste", "tourneur", "luthier",
-    "sellier", "carrossier", "maréchal-ferrant", "loueur de carrosses", "grenetier", "nourrisseur",
-    "fruitier", "march. de bois", "march. de nouveautés", "naturaliste", "opticien", "bandagiste",
-    "sage-femme", "dentiste", "professeur", "instituteur", "chef de bureau", "employé", "po", "pa.",
+    "fabr.", "fabric. de bronzes", "négoc.", "avocat", "notaire", "médecin", "pharmacien",
+    "épicier", "charcutier", "boulanger", "pâtissier", "limonadier", "traiteur", "h. garni",
+    "tapissier", "ébéniste", "menuisier", "serrurier", "maçon", "peintre", "sculpteur", "graveur",
+    "imprim.", "relieur", "papetier", "quincaillier", "ferrailleur", "chaudronnier", "fondeur",
+    "orfévre", "march. de toiles", "mercier", "passementier", "rubanier", "gantier", "chapelier",
+    "plumassier", "modes", "lingère", "couturière", "coiffeur", "parfumeur", "herboriste",
+    "droguiste", "commissionn. en march.", "agent de change", "banquier", "propriétaire", "rentier",
+    "greffier", "huissier", "architecte", "entrepreneur", "charpentier", "couvreur", "plombier",
+    "vitrier", "miroitier", "faïencier", "porcelaines", "cristaux", "lampiste", "tourneur",
+    "luthier", "sellier", "carrossier", "maréchal-ferrant", "loueur de carrosses", "grenetier",
+    "nourrisseur", "fruitier", "march. de bois", "march. de nouveautés", "naturaliste", "opticien",
+    "bandagiste", "sage-femme", "dentiste", "professeur", "instituteur", "chef de bureau",
+    "employé", "po", "pa.",
 )  # fmt: skip
-WAYS = ("r.", "rue", "r. du", "rue de la", "q.", "quai", "boulev.", "pl.", "place", "passage", "cour", "faub.", "imp.", "cul-de-sac", "av.", "allée")  # fmt: skip
+WAYS = (
+    "r.", "rue", "r. du", "rue de la", "q.", "quai", "boulev.", "pl.", "place", "passage", "cour",
+    "faub.", "imp.", "cul-de-sac", "av.", "allée",
+)  # fmt: skip
 PLACES = (
     "S.-Denis", "S.-Honoré", "Montmartre", "S.-Martin", "du Temple", "Richelieu", "Vivienne",
     "des Lombards", "Quincampoix", "de la Harpe", "S.-Jacques", "Mouffetard", "du Bac", "de Seine",
     "Dauphine", "Mazarine", "Montorgueil", "des Petits-Champs", "Coquillière", "de Grenelle",
     "S.-Germain", "Vieille-du-Temple", "Culture-Ste.-Catherine", "S.-Antoine", "de Charonne",
     "Popincourt", "des Fossés", "Poissonnière", "Grange-Batelière", "du Helder", "de Provence",
-    "Caumartin", "de la Paix", "Neuve-des-Mathurins", "de l'Arbre-Sec", "de la Monnaie", "Bourg-l'Abbé",
-    "aux Ours", "Greneta", "Chapon", "Michel-le-Comte", "des Vieux-Augustins", "Ventadour", "Taitbout",
+    "Caumartin", "de la Paix", "Neuve-des-Mathurins", "de l'Arbre-Sec", "de la Monnaie",
+    "Bourg-l'Abbé", "aux Ours", "Greneta", "Chapon", "Michel-le-Comte", "des Vieux-Augustins",
+    "Ventadour", "Taitbout",
+)  # fmt: skip
+
+# How a name is put, and how often.
+FORMS, SHARES = zip(
+    ("{one}", 45), ("{one} {kin}", 15), ("{one} ({inside})", 3), ("{one}, ({inside})", 3),
+    ("{one} ( {inside})", 3), ("{one}({inside})", 3), ("{pre_name} {one}", 6),
+    ("{one} et {other}", 10), ("{one} {partners}", 8), ("{one} de {other}", 1),
+    ("{one} née {other}", 0.5), ("{one} dit {other}", 0.5), ("{one}, {other} {partners}", 2),
+    strict=True,
 )  # fmt: skip
 
 
@@ -89,23 +104,15 @@ class Directory:
 
     def name(self, draw: random.Random) -> str:
         """Draw the name of a person, or of a house of several."""
-        name, kind = self.surname(draw), draw.random()
-        if kind < 0.45:
-            return name
-        if kind < 0.6:
-            return f"{name} {draw.choice(KIN)}"
-        if kind < 0.72:
-            inside = draw.choice((draw.choice(TITLES), draw.choice(PRE_NAMES), self._full(draw)))
-            return draw.choice(("{} ({})", "{}, ({})", "{} ( {})", "{}({})")).format(name, inside)
-        if kind < 0.78:
-            return f"{draw.choice(PRE_NAMES)} {name}"
-        if kind < 0.88:
-            return f"{name} et {self.surname(draw)}"
-        if kind < 0.96:
-            return f"{name} {draw.choice(PARTNERS)}"
-        if kind < 0.98:
-            return f"{name} {draw.choice(('de', 'née', 'dit'))} {self.surname(draw)}"
-        return f"{name}, {self.surname(draw)} {draw.choice(PARTNERS)}"
+        (form,) = draw.choices(FORMS, SHARES)
+        return form.format(
+            one=self.surname(draw),
+            other=self.surname(draw) if "{other}" in form else "",
+            kin=draw.choice(KIN),
+            partners=draw.choice(PARTNERS),
+            pre_name=draw.choice(PRE_NAMES),
+            inside=draw.choice((draw.choice(TITLES), draw.choice(PRE_NAMES), self._full(draw))),
+        )
 
     def _full(self, draw: random.Random) -> str:
-        return f"{draw.choice(TITLES)} {draw.choice(PRE_NAMES)}".strip()
+        return f"{draw.choice(TITLES)} {draw.choice(PRE_NAMES)}"

@@ -13,10 +13,12 @@ ABBREVIATED = {
     "brothers": ("bros",), "frères": ("fr", "frs"), "international": ("intl", "int"),
     "incorporated": ("inc",), "limited": ("ltd",), "corporation": ("corp",), "group": ("grp",),
     "services": ("svcs", "serv"), "association": ("assoc", "assn"), "university": ("univ", "u"),
-    "department": ("dept",), "doctor": ("dr",), "veuve": ("vve", "ve", "v"), "madame": ("mad", "mme"),
+    "department": ("dept",), "doctor": ("dr",), "veuve": ("vve", "ve", "v"),
+    "madame": ("mad", "mme"),
     "cie": ("compagnie", "comp", "c ie"), "comp": ("cie", "compagnie"), "street": ("st",),
-    "avenue": ("av", "ave"), "national": ("nat", "natl"), "manufacturing": ("mfg",), "st": ("saint",),
-    "de": ("d",), "the": ("",), "la": ("",), "le": ("",), "proceedings": ("proc",), "edition": ("ed",),
+    "avenue": ("av", "ave"), "national": ("nat", "natl"), "manufacturing": ("mfg",),
+    "st": ("saint",), "de": ("d",), "the": ("",), "la": ("",), "le": ("",),
+    "proceedings": ("proc",), "edition": ("ed",),
     "version": ("v", "ver"), "professional": ("pro",), "deluxe": ("dlx",), "software": ("sw",),
 }  # fmt: skip
 # Pieces of Latin spellings of other scripts, and of sounds; either way.
@@ -24,9 +26,10 @@ ALIKE = (
     ("sh", "ch"), ("sch", "sh"), ("kh", "h"), ("zh", "j"), ("ts", "tz"), ("ts", "c"), ("yu", "iu"),
     ("ya", "ia"), ("yo", "io"), ("ov", "off"), ("ev", "eff"), ("iy", "y"), ("ij", "y"), ("ii", "y"),
     ("ou", "u"), ("oo", "u"), ("ee", "i"), ("ei", "i"), ("ie", "i"), ("ph", "f"), ("th", "t"),
-    ("ck", "k"), ("c", "k"), ("qu", "k"), ("x", "ks"), ("w", "v"), ("y", "i"), ("s", "z"), ("ss", "s"),
-    ("tt", "t"), ("ll", "l"), ("nn", "n"), ("mm", "m"), ("ae", "a"), ("oe", "o"), ("ue", "u"),
-    ("dj", "j"), ("dzh", "j"), ("gu", "g"), ("eau", "o"), ("au", "o"), ("aine", "ene"), ("e", "a"),
+    ("ck", "k"), ("c", "k"), ("qu", "k"), ("x", "ks"), ("w", "v"), ("y", "i"), ("s", "z"),
+    ("ss", "s"), ("tt", "t"), ("ll", "l"), ("nn", "n"), ("mm", "m"), ("ae", "a"), ("oe", "o"),
+    ("ue", "u"), ("dj", "j"), ("dzh", "j"), ("gu", "g"), ("eau", "o"), ("au", "o"), ("aine", "ene"),
+    ("e", "a"),
     ("ai", "e"), ("er", "ez"), ("d", "t"), ("b", "p"), ("q", "k"), ("o", "u"), ("aa", "a"),
 )  # fmt: skip
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")

@@ -12,7 +12,7 @@ from models.texts.characters import romanised
 from models.training.records.crops.printing import Press
 from models.training.records.pairs import NamePairs, numbers_of, padded
 
-PRINTED = frozenset(string.printable + "éèêëàâäçùûüïîôöœæÉÈÀÂÇÔÎŒñáíóúßåøÅØÄÖÜ’°")
+PRINTED = frozenset(string.printable + "éèêëàâäçùûüïîôöœæÉÈÀÂÇÔÎŒñáíóúßåøÅØÄÖÜ\u2019°")
 ENTRIES = 0.65  # of the lines, whole entries of directories
 ALONE = 0.35  # of these, the name alone
 MINED_SHARE = 0.5

@@ -30,12 +30,15 @@ class CropEncoder(nn.Module):
     """Lines, uint8 (n, 3, 32, w), to unit rows, float32 (n, dim).
 
     Convolutions reduce a line to columns of four pixels; each is told what stands about it, and
-    attention gathers those of the name. `columns` gives what is read in each, for CTC.
+    attention gathers those of the name.
+
+    Args:
+        widths: channels, at falling resolution.
     """
 
-    def __init__(self, dim: int = DIM) -> None:
+    def __init__(self, dim: int = DIM, widths: tuple[int, int, int, int, int] = WIDTHS) -> None:
         super().__init__()
-        a, b, c, d, e = WIDTHS
+        a, b, c, d, e = widths
         self.trunk = nn.Sequential(
             convolution(1, a), nn.MaxPool2d(2),
             convolution(a, b), nn.MaxPool2d(2),
