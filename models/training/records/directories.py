@@ -57,13 +57,12 @@ PLACES = (
 )  # fmt: skip
 
 # How a name is put, and how often.
-FORMS, SHARES = zip(
-    ("{one}", 45), ("{one} {kin}", 15), ("{one} ({inside})", 3), ("{one}, ({inside})", 3),
-    ("{one} ( {inside})", 3), ("{one}({inside})", 3), ("{pre_name} {one}", 6),
-    ("{one} et {other}", 10), ("{one} {partners}", 8), ("{one} de {other}", 1),
-    ("{one} née {other}", 0.5), ("{one} dit {other}", 0.5), ("{one}, {other} {partners}", 2),
-    strict=True,
-)  # fmt: skip
+FORMS = {
+    "{one}": 45, "{one} {kin}": 15, "{one} ({inside})": 3, "{one}, ({inside})": 3,
+    "{one} ( {inside})": 3, "{one}({inside})": 3, "{pre_name} {one}": 6, "{one} et {other}": 10,
+    "{one} {partners}": 8, "{one} de {other}": 1, "{one} née {other}": 0.5,
+    "{one} dit {other}": 0.5, "{one}, {other} {partners}": 2,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class Directory:
 
     def name(self, draw: random.Random) -> str:
         """Draw the name of a person, or of a house of several."""
-        (form,) = draw.choices(FORMS, SHARES)
+        (form,) = draw.choices(list(FORMS), list(FORMS.values()))
         return form.format(
             one=self.surname(draw),
             other=self.surname(draw) if "{other}" in form else "",

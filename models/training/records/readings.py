@@ -47,7 +47,8 @@ def drawn(
     naming: Naming, press: Press, count: int, draw: random.Random, *, tried: bool
 ) -> list[tuple[str, str, Image.Image]]:
     """Draw lines: most of a name alone, and some of a whole entry."""
-    lines, told = [], []
+    lines: list[NDArray[np.uint8]] = []
+    told: list[tuple[str, str]] = []
     while len(lines) < count:
         entry = naming.directory.draw(draw)
         alone = tried or draw.random() < 0.7

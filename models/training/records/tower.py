@@ -22,7 +22,8 @@ class Mixed(nn.Module):
     def forward(self, x: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
         """Mix (n, length, dim); `there` is 1 or 0, (n, length, 1)."""
         seen = (self.norm(x) * there).transpose(1, 2)
-        return x + gelu(self.taps(seen)).transpose(1, 2)
+        mixed: torch.Tensor = x + gelu(self.taps(seen)).transpose(1, 2)
+        return mixed
 
 
 class Attended(nn.Module):
@@ -46,7 +47,8 @@ class Attended(nn.Module):
         q, k, v = parts.permute(2, 0, 3, 1, 4)
         seen = scaled_dot_product_attention(q, k, v, attn_mask=masked.to(q.dtype))
         x = x + self.told(seen.transpose(1, 2).reshape(n, length, dim))
-        return x + self.back(gelu(self.wide(self.norms[1](x))))
+        told: torch.Tensor = x + self.back(gelu(self.wide(self.norms[1](x))))
+        return told
 
 
 class NameEncoder(nn.Module):
@@ -85,7 +87,8 @@ class NameEncoder(nn.Module):
         n, length, dim = x.shape
         gathered = (x.view(n, length, HEADS, dim // HEADS) * shares[..., None]).sum(1)
         mean = grams.sum(1) / there.sum(1).sqrt()
-        return normalize(self.row(gathered.flatten(1)) + 0.3 * mean, dim=1)
+        rows: torch.Tensor = normalize(self.row(gathered.flatten(1)) + 0.3 * mean, dim=1)
+        return rows
 
     def _grams(self, characters: torch.Tensor) -> torch.Tensor:
         """Sum the vectors of the n-grams that end with each character."""

@@ -68,7 +68,8 @@ class CropEncoder(nn.Module):
         away = grey - level
         contrast = away.square().mean((2, 3), keepdim=True).sqrt().clamp(min=CONTRAST_MIN)
         maps = self.trunk(away / contrast)
-        return self.along(maps.squeeze(2)).transpose(1, 2)
+        columns: torch.Tensor = self.along(maps.squeeze(2)).transpose(1, 2)
+        return columns
 
     def _row(self, columns: torch.Tensor) -> torch.Tensor:
         shares = self.weigh(columns).softmax(1)
