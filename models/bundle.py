@@ -37,8 +37,10 @@ class ProbeItem(Frozen):
     role: Literal["query", "document"] | None = None
 
     @classmethod
-    def of_file(cls, item: Item) -> "ProbeItem":
-        """Make the item of an encoded file."""
+    def of(cls, item: Item) -> "ProbeItem":
+        """Make the item of a text, or of an encoded file."""
+        if isinstance(item.content, str):
+            return cls(text=item.content)
         assert isinstance(item.content, bytes)
         assert item.reads is not True  # a probe says what is read, and asks nobody
         return cls(base64=base64.b64encode(item.content).decode(), reads=item.reads)

@@ -182,7 +182,7 @@ def write_picture_bundle(
     )
     contents = {
         MODEL_NAME: graph_path.read_bytes(),
-        PROBE_NAME: render_probe([ProbeItem.of_file(item) for item in items], rows),
+        PROBE_NAME: render_probe([ProbeItem.of(item) for item in items], rows),
     }
     graph_path.unlink()
     if regions:

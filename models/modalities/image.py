@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.errors import (
     ItemEmpty,
@@ -21,6 +21,7 @@ from models.errors import (
 from models.modality import Array, Features, Item, Reads, Role, read_config
 from models.pictures.fitting import Square, fitted
 from models.pictures.grams import Grams
+from models.pictures.line import Strip, lined
 from models.pictures.reading import PIXELS_MAX, read
 
 INPUT, READS_INPUT = "pixels", "reads"
@@ -67,11 +68,14 @@ class ImageConfig(BaseModel):
     """How a picture becomes pixels: the `preprocessing` of an image bundle's manifest.
 
     The graph takes `pixels`, uint8 (n, 3, size, size), red first, and scales them itself; with
-    `text`, it also takes `reads`, int32 (n, length), ids of what stands there in letters.
+    `text`, it also takes `reads`, int32 (n, length), ids of what stands there in letters. Of a line
+    of print, `pixels` are uint8 (n, 3, size, width).
 
     Args:
-        size: side of the square in pixels.
-        fit: `pad` keeps the proportions and fills up with the ground; `stretch` does not.
+        size: side of the square in pixels; the height of a line of print.
+        width: of a line of print, in pixels; with `fit` `line` only.
+        fit: `pad` keeps the proportions and fills up with the ground; `stretch` does not; `line`
+            takes the first line of print, and cuts it off at `width`.
         ground: red, green and blue of what is behind transparent pixels, and beside a padded
             picture.
         contrast: the ground taken instead, where more than half of what is visible of a picture
@@ -89,7 +93,8 @@ class ImageConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     size: int = Field(ge=8, le=2048)
-    fit: Literal["pad", "stretch"] = "pad"
+    width: int | None = Field(default=None, ge=8, le=8192)
+    fit: Literal["pad", "stretch", "line"] = "pad"
     ground: Rgb = [255, 255, 255]
     contrast: Rgb | None = None
     margin: float = Field(default=0.0, ge=0, le=0.4)
@@ -99,8 +104,16 @@ class ImageConfig(BaseModel):
     pixels_max: int = Field(default=PIXELS_MAX, gt=0, le=1_000_000_000)
     text: GramsConfig | None = None
 
-    def square(self) -> Square:
-        """Return the square that pictures are made to fit."""
+    @model_validator(mode="after")
+    def _width_of_lines(self) -> "ImageConfig":
+        if (self.fit == "line") != (self.width is not None):
+            raise ValueError("a width is needed for lines of print, and for nothing else")
+        return self
+
+    def canvas(self) -> Square | Strip:
+        """Return what pictures are made to fit."""
+        if self.fit == "line":
+            return Strip(self.size, self.width or self.size, _colour(self.ground))
         return Square(
             size=self.size,
             how=self.fit,
@@ -117,18 +130,18 @@ class Picture:
     """The image modality of one bundle."""
 
     config: ImageConfig
-    square: Square
+    canvas: Square | Strip
     grams: Grams | None = None
 
     @property
     def cost_min(self) -> int:
-        """The pixels of the square: every picture costs as much."""
-        return self.config.size**2
+        """The pixels of the square, or of the line: every picture costs as much."""
+        return self.config.size * (self.config.width or self.config.size)
 
     @property
     def cost_max(self) -> int:
-        """The pixels of the square."""
-        return self.config.size**2
+        """The pixels of the square, or of the line."""
+        return self.cost_min
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -162,18 +175,22 @@ class Picture:
                 "it as jpeg"
             )
         arrays, cut = self._lettered(item.reads, truncate=truncate)
-        image, turn = read(item.content, pixels_max=self.config.pixels_max, square=self.square)
-        pixels = fitted(image, self.square, orientation=turn)
+        canvas = self.canvas
+        image, turn = read(item.content, pixels_max=self.config.pixels_max, canvas=canvas)
+        if isinstance(canvas, Strip):
+            pixels = lined(image, canvas, orientation=turn)
+        else:
+            pixels = fitted(image, canvas, orientation=turn)
         if pixels is None:
             raise ItemEmpty("the picture is transparent all over; send one that shows something")
         return Features(arrays={INPUT: pixels} | arrays, cost=self.cost_max, truncated=cut)
 
     def collate(self, batch: Sequence[Features]) -> dict[str, Array]:
-        """Stack the pictures of a batch, uint8 (n, 3, size, size), and what they read."""
+        """Stack the pictures of a batch, uint8 (n, 3, height, width), and what they read."""
         if batch:
             return {name: np.stack([one.arrays[name] for one in batch]) for name in self.inputs}
-        side = self.config.size
-        none: dict[str, Array] = {INPUT: np.empty((0, 3, side, side), np.uint8)}
+        shape = (0, 3, self.config.size, self.config.width or self.config.size)
+        none: dict[str, Array] = {INPUT: np.empty(shape, np.uint8)}
         if self.grams is not None:
             none[READS_INPUT] = np.empty((0, self.grams.length), np.int32)
         return none
@@ -264,7 +281,7 @@ def build(config: Mapping[str, object], folder: Path) -> Picture:
     settings = read_config(ImageConfig, "image", config)
     text = settings.text
     grams = None if text is None else Grams(**text.model_dump())
-    return Picture(settings, settings.square(), grams)
+    return Picture(settings, settings.canvas(), grams)
 
 
 def _colour(levels: Sequence[int]) -> tuple[int, int, int]:

@@ -1,4 +1,7 @@
-"""Text, or token ids, by a Hugging Face `tokenizer.json`; truncation is exact and always known."""
+"""Text, or token ids, by a Hugging Face `tokenizer.json`; truncation is exact and always known.
+
+A bundle that names no tokenizer reads the characters of names; see `models.texts.names`.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +23,9 @@ from models.errors import (
     ItemUndecodable,
     ModalityUnsupported,
 )
-from models.modality import Array, Features, Item, Role, read_config
+from models.modality import Array, Features, Item, Modality, Role, read_config
+from models.texts.names import CharactersConfig, Name
+from models.texts.reading import read_text
 
 # What ends a word for BERT's tokenizer, however its texts are normalised: white space that is no
 # control character (those are dropped), and ideographs, each of which is a word.
@@ -137,7 +142,7 @@ class Text:
         if isinstance(item.content, tuple):
             ids, whole = self._inner_ids(item.content), True
         else:
-            ids, whole = self._tokenize(self._text(item.content), role)
+            ids, whole = self._tokenize(read_text(item.content, self.config.item_bytes_max), role)
         truncated = len(ids) > self.room
         if truncated and not truncate:
             limit = self.config.tokens_max
@@ -159,33 +164,6 @@ class Text:
             for name, array in features.arrays.items():
                 feeds[name][row, : lengths[row]] = array
         return feeds
-
-    def _text(self, content: str | bytes) -> str:
-        """Read the content as text within the byte limit, valid Unicode, and not blank."""
-        limit = self.config.item_bytes_max
-        try:
-            # There are never more characters than bytes, so a giant is refused before it is copied.
-            size = len(content)
-            if size <= limit:
-                text = content if isinstance(content, str) else content.decode()
-                size = len(text.encode())
-            if size > limit:
-                raise ItemTooLarge(
-                    f"the text has at least {size} bytes and the limit is {limit}; split it"
-                )
-        except UnicodeEncodeError as error:
-            raise ItemUndecodable(
-                f"the text has a lone surrogate at character {error.start}, which no Unicode text "
-                "can hold; send well-formed UTF-16 or UTF-8"
-            ) from None
-        except UnicodeDecodeError as error:
-            raise ItemUndecodable(
-                f"the bytes are not UTF-8: {error.reason} at byte {error.start}; "
-                "send the text encoded as UTF-8"
-            ) from None
-        if not text or text.isspace():
-            raise ItemEmpty("the text is empty or only white space; send at least one word")
-        return text
 
     def _tokenize(self, text: str, role: Role | None) -> tuple[list[int], bool]:
         """Return token ids without special tokens, and whether they are those of all the text.
@@ -267,8 +245,20 @@ def item_of(item: Mapping[str, object]) -> Item:
     return Item("text", text)
 
 
-def build(config: Mapping[str, object], folder: Path) -> Text:
-    """Open the text modality of a bundle."""
+def build(config: Mapping[str, object], folder: Path) -> Modality:
+    """Open the text modality of a bundle: of characters, or of what its tokenizer makes."""
+    if "characters_max" in config:
+        return Name(read_config(CharactersConfig, "text", config))
+    return tokenized(config, folder)
+
+
+def tokenized(config: Mapping[str, object], folder: Path) -> Text:
+    """Open the text modality of a bundle that has a tokenizer.
+
+    Raises:
+        BundleUnsupported: the configuration, or the tokenizer, means nothing here.
+        BundleCorrupt: the tokenizer cannot be read.
+    """
     settings = read_config(TextConfig, "text", config)
     path = folder / settings.tokenizer
     try:

@@ -66,7 +66,7 @@ class Reader:
         Raises:
             InputError: the picture is at fault.
         """
-        image, turn = read(content, pixels_max=PIXELS_MAX, square=SQUARE)
+        image, turn = read(content, pixels_max=PIXELS_MAX, canvas=SQUARE)
         pixels = fitted(image, SQUARE, orientation=turn)
         if pixels is None:
             return ""

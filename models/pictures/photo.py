@@ -27,7 +27,7 @@ def photographed(content: bytes, *, seed: int = 0, scene: bool = False) -> bytes
         InputError: the picture cannot be read.
     """
     rng = np.random.default_rng(seed)
-    image, _ = read(content, pixels_max=25_000_000, square=Square(MARK))
+    image, _ = read(content, pixels_max=25_000_000, canvas=Square(MARK))
     mark = image.convert("RGBA")
     mark = mark.crop(visible_box(mark) or (0, 0, *mark.size))
     mark = mark.resize(Square(MARK).inner(*mark.size), Image.Resampling.BICUBIC)

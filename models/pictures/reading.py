@@ -17,6 +17,7 @@ from models.errors import ItemTooLarge, ItemUndecodable, ModalityUnsupported
 from models.pictures import bmp, gif, jpeg, png, tiff, webp
 from models.pictures.fitting import Square
 from models.pictures.header import Damaged, Header
+from models.pictures.line import Strip
 
 Look = Callable[[bytes], Header]
 # The first bytes of what is read, Pillow's name for it, and what reads its header.
@@ -54,13 +55,13 @@ _turn = threading.Lock()
 PILLOW = r"PIL\."
 
 
-def read(content: bytes, *, pixels_max: int, square: Square) -> tuple[Image.Image, int]:
+def read(content: bytes, *, pixels_max: int, canvas: Square | Strip) -> tuple[Image.Image, int]:
     """Decode a picture, once its header says that it is not too large.
 
     Args:
         pixels_max: the most that are decoded; a JPEG that can be decoded at a half or less, and is
-            still no coarser than the square needs, may have `REDUCED` times as many.
-        square: what it is going to fit; a JPEG is decoded no finer than twice that.
+            still no coarser than that needs, may have `REDUCED` times as many.
+        canvas: what it is going to fit; a JPEG is decoded no finer than twice that.
 
     Returns:
         The picture, of mode RGB, or RGBA where some of it may be transparent; and how it is to be
@@ -77,7 +78,7 @@ def read(content: bytes, *, pixels_max: int, square: Square) -> tuple[Image.Imag
         width, height = header.width, header.height
         if width < 1 or height < 1:
             raise Damaged(f"its size is {width} x {height}")
-        enough = _enough(header, square)
+        enough = _enough(header, canvas)
         reduction = _reduction(header, enough)
         decoded = -(-width // reduction) * -(-height // reduction)
         if decoded > pixels_max or width * height > REDUCED * pixels_max:
@@ -105,9 +106,9 @@ def format_of(content: bytes) -> tuple[str, Look]:
     )
 
 
-def _enough(header: Header, square: Square) -> tuple[int, int]:
+def _enough(header: Header, canvas: Square | Strip) -> tuple[int, int]:
     """Tell the size that a picture must still have so that nothing is seen of its reduction."""
-    across, down = square.inner(header.width, header.height)
+    across, down = canvas.inner(header.width, header.height)
     return 2 * across, 2 * down
 
 

@@ -16,7 +16,7 @@ def thumbnail(content: bytes, side: int = SIDE) -> bytes:
         InputError: it cannot be read.
     """
     square = Square(side)
-    image, turn = read(content, pixels_max=PIXELS_MAX, square=square)
+    image, turn = read(content, pixels_max=PIXELS_MAX, canvas=square)
     if max(image.size) > side:
         weighted = image.convert("RGBa") if image.mode == "RGBA" else image
         image = weighted.resize(square.inner(*image.size), FILTER).convert(image.mode)

@@ -91,7 +91,7 @@ def upright(content: bytes, pixels_max: int) -> tuple[Image.Image, int]:
     name, look = format_of(content)
     with undecodable(name):
         header = look(content)
-    image, turn = read(content, pixels_max=pixels_max, square=Square(WORKING_SIDE // 2))
+    image, turn = read(content, pixels_max=pixels_max, canvas=Square(WORKING_SIDE // 2))
     image.thumbnail((WORKING_SIDE, WORKING_SIDE))
     if image.mode == "RGBA":
         image = Image.fromarray(flattened(np.asarray(image), WHITE))

@@ -11,7 +11,7 @@ import click
 import torch
 
 from models.errors import BundleError
-from models.training.loop import train
+from models.training.loop import fit, paired
 from models.training.publishing import FloorMissed, publish, tower_embed
 from models.training.recipe import Recipe, Stage, open_recipe, recipe_names
 
@@ -23,7 +23,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--data", type=FOLDER, required=True, help="Folder of what it learns and is tried on."
 )
-@click.option("--out", type=FOLDER, required=True, help="The bundle's folder to be.")
+@click.option("--out", type=FOLDER, help="The bundle's folder to be; without, none is published.")
 @click.option(
     "--work",
     type=FOLDER,
@@ -52,7 +52,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 def main(
     recipe: str,
     data: Path,
-    out: Path,
+    out: Path | None,
     work: Path,
     steps: int | None,
     pairs: int | None,
@@ -85,10 +85,10 @@ def main(
         if weights is not None:
             stage.tower.load_state_dict(made.hand_on(weights, stage.tower))
         figures = partial(_figures, made, stage)
-        mean = train(
+        mean = fit(
             stage.tower.to(device),
             stage.pairs,
-            made.objective,
+            stage.lose or paired(made.objective),
             schedule,
             work / recipe / str(number),
             evaluate=figures,
@@ -97,6 +97,8 @@ def main(
             workers=workers,
         )
         weights = mean.state_dict()
+    if out is None:
+        return
     command = f"python -m models.training {recipe} --data DATA --out OUT --resume --minutes 0"
     try:
         bundle = publish(

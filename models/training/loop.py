@@ -50,18 +50,10 @@ def train(
     workers: int = 1,
 ) -> nn.Module:
     """Train a tower on pairs by an objective; see `fit`."""
-
-    def lose(tower: nn.Module, pair: Pair) -> torch.Tensor:
-        device = device_of(tower)
-        with torch.autocast(device.type, torch.bfloat16):
-            rows = tower(torch.cat([pair.first, pair.second]).to(device, non_blocking=True))
-        first, second = rows.float().chunk(2)
-        return objective(first, second, pair.labels.to(device, non_blocking=True))
-
     return fit(
         tower,
         pairs,
-        lose,
+        paired(objective),
         schedule,
         folder,
         evaluate=evaluate,
@@ -70,6 +62,19 @@ def train(
         resume=resume,
         workers=workers,
     )
+
+
+def paired(objective: Objective) -> Callable[[nn.Module, Pair], torch.Tensor]:
+    """Make the loss of a tower on two views, which are embedded in one pass."""
+
+    def lose(tower: nn.Module, pair: Pair) -> torch.Tensor:
+        device = device_of(tower)
+        with torch.autocast(device.type, torch.bfloat16):
+            rows = tower(torch.cat([pair.first, pair.second]).to(device, non_blocking=True))
+        first, second = rows.float().chunk(2)
+        return objective(first, second, pair.labels.to(device, non_blocking=True))
+
+    return lose
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -220,7 +225,8 @@ def _restore(
     state = torch.load(path, weights_only=True, map_location=device_of(tower))
     tower.load_state_dict(state["tower"])
     mean.load_state_dict(state["mean"])
-    optimiser.load_state_dict(state["optimiser"])
+    if "optimiser" in state:  # left out of one that has travelled
+        optimiser.load_state_dict(state["optimiser"])
     return int(state["step"])
 
 

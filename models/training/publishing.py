@@ -18,7 +18,7 @@ from models.bundle import (
     write_bundle,
 )
 from models.manifest import Manifest, Metric
-from models.modality import open_modality
+from models.modality import Features, open_modality
 from models.onnx_encoder import OnnxEncoder
 from models.region import REGIONS_NAME
 from models.training.card import render_card
@@ -27,6 +27,8 @@ from models.training.recipe import Embed, Encoded, Recipe, as_item
 
 PROBE_FLOOR = 0.999
 ROWS_AT_ONCE = 256
+# The axes of an input that differ from batch to batch.
+FREE = {"image": ("batch",), "text": ("batch", "sequence")}
 
 
 class FloorMissed(Exception):
@@ -36,18 +38,17 @@ class FloorMissed(Exception):
 def tower_embed(tower: torch.nn.Module, kind: str, preprocessing: Mapping[str, object]) -> Embed:
     """Embed with a tower, through the preprocessing of serving; each item is decoded once."""
     modality = open_modality(kind, preprocessing, Path())
-    kept: dict[Encoded, Mapping[str, NDArray[np.generic]]] = {}
+    kept: dict[Encoded, Features] = {}
 
     def embed(items: Sequence[Encoded]) -> NDArray[np.float32]:
         for item in items:
             if item not in kept:
-                kept[item] = modality.decode(as_item(kind, item)).arrays
+                kept[item] = modality.decode(as_item(kind, item))
         rows = []
         for start in range(0, len(items), ROWS_AT_ONCE):
-            part = [kept[item] for item in items[start : start + ROWS_AT_ONCE]]
-            feeds = [torch.from_numpy(np.stack([a[n] for a in part])) for n in modality.inputs]
+            feeds = modality.collate([kept[item] for item in items[start : start + ROWS_AT_ONCE]])
             with torch.no_grad():
-                rows.append(tower(*feeds).numpy())
+                rows.append(tower(*(torch.from_numpy(feeds[n]) for n in modality.inputs)).numpy())
         return np.concatenate(rows)
 
     return embed
@@ -97,8 +98,8 @@ def publish(
     modality = open_modality(recipe.modality, preprocessing, Path())
     probe = [as_item(recipe.modality, one) for one in recipe.probe]
     rows = tower_embed(tower, recipe.modality, preprocessing)(probe)
-    features = [modality.decode(item).arrays for item in probe[:2]]
-    example = tuple(torch.from_numpy(np.stack([f[n] for f in features])) for n in modality.inputs)
+    feeds = modality.collate([modality.decode(item) for item in probe[:2]])
+    example = tuple(torch.from_numpy(feeds[n]) for n in modality.inputs)
     manifest = Manifest(
         name=recipe.name,
         version=version,
@@ -116,11 +117,11 @@ def publish(
     with tempfile.TemporaryDirectory() as scratch:
         model = Path(scratch) / MODEL_NAME
         on_progress("exporting the graph")
-        export_onnx(tower, modality.inputs, example, model, free=("batch",))
+        export_onnx(tower, modality.inputs, example, model, free=FREE[recipe.modality])
         store_fp16(model)
         files: dict[str, bytes | Path] = {
             MODEL_NAME: model,
-            PROBE_NAME: render_probe([ProbeItem.of_file(item) for item in probe], rows),
+            PROBE_NAME: render_probe([ProbeItem.of(item) for item in probe], rows),
             CARD_NAME: b"draft\n",
         }
         draft = write_bundle(Path(scratch) / "draft", manifest, files)

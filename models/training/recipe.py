@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -64,12 +64,14 @@ class Stage:
         tower: the graph to be trained: what the modality makes, to unit rows.
         pairs: what it learns from.
         schedule: how long and how fast.
+        lose: its loss on what `pairs` draws, where that is more than the objective on two views.
     """
 
     preprocessing: Mapping[str, object]
     tower: torch.nn.Module
-    pairs: Pairs
+    pairs: Any
     schedule: Schedule
+    lose: Callable[[torch.nn.Module, Any], torch.Tensor] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from models.errors import (
     ItemUndecodable,
     ModalityUnsupported,
 )
-from models.modalities.text import Text, build
+from models.modalities.text import Text, tokenized
 from models.modality import Content, Item
 
 FOLDER = Path(__file__).parents[3] / "models" / "bundles" / "minilm"
@@ -27,7 +27,7 @@ INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
 
 def opened(**changes: object) -> Text:
     config: dict[str, object] = {"tokenizer": "tokenizer.json", "tokens_max": 16, "inputs": INPUTS}
-    return build(config | changes, FOLDER)
+    return tokenized(config | changes, FOLDER)
 
 
 TEXT = opened()
@@ -227,4 +227,4 @@ def test_a_tokenizer_that_cannot_be_read_is_named(tmp_path: Path, content: bytes
         (tmp_path / "tokenizer.json").write_bytes(content)
     config = {"tokenizer": "tokenizer.json", "tokens_max": 16, "inputs": INPUTS}
     with pytest.raises(BundleCorrupt, match=r"tokenizer\.json"):
-        build(config, tmp_path)
+        tokenized(config, tmp_path)

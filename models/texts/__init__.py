@@ -1,0 +1,1 @@
+"""What texts become before an encoder sees them."""
