@@ -65,6 +65,26 @@ class SoundTower(nn.Module):
         return normalize(self.head(told).float(), dim=1)
 
 
+class Telling(nn.Module):
+    """A sound tower whose rows go on with the mean spectrum, reconstructed and as it was.
+
+    What the objective `cab_kws` asks for, with `told=BANDS`.
+    """
+
+    BANDS = 64
+
+    def __init__(self, tower: SoundTower) -> None:
+        super().__init__()
+        self.tower = tower
+        self.telling = nn.Linear(tower.head.out_features, self.BANDS)
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        """Embed a batch, (n, dim + 2 * BANDS)."""
+        rows = self.tower(samples)
+        told = self.telling(rows).float()
+        return torch.cat([rows, told, self.tower.front(samples)[:, 0].mean(2)], 1)
+
+
 class SampleCnn(nn.Module):
     """CLMR's encoder: raw samples int16 (n, 59049) to unit rows, by steps of three samples.
 
