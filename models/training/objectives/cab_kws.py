@@ -3,10 +3,10 @@
 No negatives: it is the reconstruction that keeps all rows from being one.
 
 Source: Dai, Jiang, Liu, Chen, Sun, Tao, "Contrastive Augmentation: An Unsupervised Learning
-Approach for Keyword Spotting in Speech Technology", arXiv:2409.00356, after Luo et al., "Speech Augmentation
-Based Unsupervised Learning for Keyword Spotting", arXiv:2205.14329: the weighed sum of the mean
-squared error between the features of both views, and of that between each view's mean spectrum and
-what is reconstructed of it.
+Approach for Keyword Spotting in Speech Technology", arXiv:2409.00356, after Luo et al., "Speech
+Augmentation Based Unsupervised Learning for Keyword Spotting", arXiv:2205.14329: the weighed sum of
+the mean squared error between the features of both views, and of that between each view's mean
+spectrum and what is reconstructed of it.
 """
 
 from collections.abc import Sequence

@@ -16,7 +16,7 @@ from models.modality import Features, Item
 from tests.pace import PACE
 from tests.sounds import KINDS, RATE, encoded, flac, tone, wav
 
-MUTATIONS = 300
+MUTATIONS = 120
 
 
 def decode(content: bytes, **config: object) -> Features:
