@@ -65,4 +65,7 @@ def levelled(samples: Mono, heard: int) -> NDArray[np.int16]:
     """
     power = float(np.square(samples, dtype=np.float64).sum()) / max(1, heard)
     gain = 10 ** (LEVEL_DB / 20) / max(power, 1e-20) ** 0.5
-    return np.clip(np.rint(samples * (gain * FULL)), -FULL, FULL).astype(np.int16)
+    scaled: NDArray[np.int16] = np.clip(np.rint(samples * (gain * FULL)), -FULL, FULL).astype(
+        np.int16
+    )
+    return scaled

@@ -49,7 +49,8 @@ class DirectPred:
         self._correlation = self.momentum * before + (1 - self.momentum) * now
         values, vectors = torch.linalg.eigh(self._correlation)
         values = values.clamp(min=0)
-        return (vectors * (values.sqrt() + self.eps * values.max())) @ vectors.T
+        weights: torch.Tensor = values.sqrt() + self.eps * values.max()
+        return torch.einsum("ij,j,kj->ik", vectors, weights, vectors)
 
 
 def build(*, momentum: float = 0.3, eps: float = 0.1, symmetrical: bool = True) -> DirectPred:

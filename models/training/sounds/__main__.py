@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
@@ -30,7 +31,7 @@ def main(digits: Path, bundle: Path, each: int) -> None:
     heard = [one[slice(*np.flatnonzero(one)[[0, -1]])] for one in decoded]
     told = [of_clip(one) for one in heard]
     means = np.stack([statistics(one) for one in told])
-    ways: Mapping[str, np.ndarray] = {  # type: ignore[type-arg]
+    ways: Mapping[str, NDArray[np.float32]] = {
         f"{encoder.name} {encoder.manifest.version}": rows @ rows.T,
         "MFCC, aligned (DTW)": np.stack([aligned(one, told) for one in told]),
         "MFCC, statistics": means @ means.T,
@@ -38,7 +39,7 @@ def main(digits: Path, bundle: Path, each: int) -> None:
     click.echo(f"{len(asked.files)} recordings of {len(set(asked.speakers.tolist()))} speakers")
     for name, scores in ways.items():
         found = across_speakers(scores, asked)
-        click.echo(f"{name:24} 1-shot {found['one_shot']:.3f}  5-shot {found['five_shot']:.3f}")
+        click.echo(f"{name:24} " + "  ".join(f"{k} {v:.3f}" for k, v in found.items()))
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ def coloured(like: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     octaves = torch.arange(spectrum.shape[1], device=like.device).clamp(min=1).log2()
     tilt = uniform(like, -9, 3, draw) * octaves
     tilt = tilt - tilt.amax(1, keepdim=True)
-    made = torch.fft.irfft(spectrum * 10 ** (tilt / 20), n=like.shape[1])
-    return made / power(made).sqrt()
+    made: torch.Tensor = torch.fft.irfft(spectrum * 10 ** (tilt / 20), n=like.shape[1])
+    return made.div(power(made).sqrt())
 
 
 def mixed(
@@ -55,7 +55,9 @@ def mixed(
     return sounds + noise * (power(sounds) * ratio / power(noise)).sqrt()
 
 
-def transfers(sounds: torch.Tensor, size: int, chances: "Chances", draw: torch.Generator):  # type: ignore[no-untyped-def]
+def transfers(
+    sounds: torch.Tensor, size: int, chances: "Chances", draw: torch.Generator
+) -> torch.Tensor:
     """Draw what rooms, microphones and lines do, as spectra (n, size // 2 + 1).
 
     A room is noise that dies away, behind the direct sound (Schroeder, "Natural Sounding Artificial

@@ -114,7 +114,9 @@ class FoundPairs:
         self.places = places
         edge = round(EDGE_SECONDS * RATE)
         kept = []
-        for part, place in zip(self._heard_in_parts(), places.split(ROWS_AT_ONCE), strict=True):
+        for part, place in zip(
+            self._heard_in_parts(), torch.split(places, ROWS_AT_ONCE), strict=True
+        ):
             length = (place[:, 2:] - place[:, 1:2]).clamp(min=1)
             whole = part.square().sum(1, keepdim=True) / length
             first = ((part.shape[1] - length) / 2).long()
@@ -129,7 +131,7 @@ class FoundPairs:
         """Hear the snippets, in the middle of the window."""
         speech, samples = self.pairs.speech, self.pairs.samples
         time = torch.arange(samples, device=speech.lengths.device) - samples / 2
-        for place in self.places.split(ROWS_AT_ONCE):
+        for place in torch.split(self.places, ROWS_AT_ONCE):
             at, first, last = place[:, 0].long(), place[:, 1:2], place[:, 2:3]
             yield speech.heard(at, first, last, (first + last) / 2 + time)
 

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from models.sounds.fitting import trimmed
 from models.training.sounds.clips import (
     RATE,
     Clips,
+    Samples,
     are_kept,
     gathered,
     joined,
@@ -29,7 +31,7 @@ ENGLISH_WORDS, OTHER_WORDS = 4000, 400
 ENGLISH_TIMES, OTHER_TIMES = 10, 6
 WORD = re.compile(r"[a-z]{3,11}")
 SPEECH_TRIM_DB = 35.0
-PIECES, PIECE_SECONDS, PIECE_SEED = 110, 11.0, 3
+PIECES, UNHEARD_PIECES, PIECE_SECONDS, PIECE_SEED = 110, 40, 11.0, 3
 PEAK = 16_000  # of kept recordings
 LOUD_ENOUGH = 300  # the least peak of a piece that is heard at all
 
@@ -89,7 +91,7 @@ def music_clips(work: Path, package: Path, soundfont: Path, *, unheard: bool = F
         random.Random(PIECE_SEED).shuffle(order)  # noqa: S311 - guards nothing
         half = len(order) // 2
         some = order[half:] if unheard else order[:half]
-        found: list[tuple[int, np.ndarray]] = []  # type: ignore[type-arg]
+        found: list[tuple[int, Samples]] = []
         for turn in itertools.count():
             at = some[turn % len(some)]
             notes = notes_of(scores[at])
@@ -98,11 +100,11 @@ def music_clips(work: Path, package: Path, soundfont: Path, *, unheard: bool = F
                 peak = int(np.abs(sound.astype(np.int32)).max(initial=0))
                 if peak >= LOUD_ENOUGH:
                     found.append((at, (sound * (PEAK / peak)).astype(np.int16)))
-            if len(found) == PIECES:
+            if len(found) == (UNHEARD_PIECES if unheard else PIECES):
                 break
         save_clips(kept, gathered(found))
     return load_clips(kept)
 
 
-def _part(clips: Clips, mask: "np.ndarray") -> Clips:  # type: ignore[type-arg]
-    return gathered((int(clips.labels[i]), clips[i]) for i in np.flatnonzero(mask))
+def _part(clips: Clips, mask: NDArray[np.bool_]) -> Clips:
+    return gathered((int(clips.labels[i]), clips[i]) for i in np.flatnonzero(mask).tolist())

@@ -140,5 +140,5 @@ def played(notes: Sequence[Note], soundfont: Path, seed: int, seconds: float) ->
             timeout=FLUIDSYNTH_SECONDS_MAX,
         )
         samples, _ = soundfile.read(sound, dtype="int16", always_2d=True)
-    mono = samples.astype(np.int32).sum(1) // 2
-    return mono[: round(seconds * RATE)].astype(np.int16)
+    mono: Samples = (samples.astype(np.int32).sum(1) // 2).astype(np.int16)
+    return mono[: round(seconds * RATE)]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from models.sounds.fitting import trimmed
 from models.training.sounds.clips import RATE, Clips, Samples, gathered
 from models.training.sounds.espeak import Speaker
@@ -83,7 +85,7 @@ def spoken(word: Word, times: int) -> Iterator[Samples]:
             pitch=draw.randint(5, 95),
             spread=draw.randint(10, 90),
         )
-        part = trimmed(sound, RATE, TRIM_DB)[: round(SECONDS_MAX * RATE)]
+        part: Samples = trimmed(sound, RATE, TRIM_DB)[: round(SECONDS_MAX * RATE)].astype(np.int16)
         if len(part):
             yield part
 

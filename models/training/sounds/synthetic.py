@@ -44,7 +44,8 @@ def _tone(time: torch.Tensor, like: torch.Tensor, draw: torch.Generator) -> torc
     )
     depth = uniform(like, 0, 1, draw) ** 2 * 6
     fading = torch.exp(-uniform(like, 0, 2, draw) * time)
-    return torch.sin(phase + depth * fading * torch.sin(ratio * phase))
+    inside: torch.Tensor = depth * fading * torch.sin(ratio * phase)
+    return torch.sin(phase + inside)
 
 
 def _noise(time: torch.Tensor, like: torch.Tensor, draw: torch.Generator) -> torch.Tensor:

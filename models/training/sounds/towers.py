@@ -109,7 +109,8 @@ class SampleCnn(nn.Module):
 
     def features(self, samples: torch.Tensor) -> torch.Tensor:
         """Tell what is kept of a batch, (n, 512)."""
-        return self.trunk(samples.float()[:, None] / 32_768).flatten(1)
+        kept: torch.Tensor = self.trunk(samples.float()[:, None] / 32_768)
+        return kept.flatten(1)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """Tell what the loss sees of a batch."""
