@@ -24,11 +24,14 @@ from models.training.sounds.clips import (
     load_clips,
     save_clips,
 )
+from models.training.sounds.flite import VOICES, Flite
 from models.training.sounds.scores import notes_of, played, scores_in
-from models.training.sounds.spoken import chosen_words, speak_all
+from models.training.sounds.spoken import SECONDS_MAX, Word, chosen_words, speak_all
 
 ENGLISH_WORDS, OTHER_WORDS = 4000, 400
 ENGLISH_TIMES, OTHER_TIMES = 10, 6
+FLITE_WORDS, FLITE_SEED = 900, 1
+WORD_SAMPLES = round(SECONDS_MAX * RATE)
 WORD = re.compile(r"[a-z]{3,11}")
 SPEECH_TRIM_DB = 35.0
 PIECES, UNHEARD_PIECES, PIECE_SECONDS, PIECE_SEED = 110, 40, 11.0, 3
@@ -47,7 +50,7 @@ def word_list(work: Path, tokenizer: Path) -> list[str]:
 
 
 def word_clips(work: Path, candidates: Sequence[str]) -> Clips:
-    """Speak the words, or read what was spoken; and what Flite spoke, where it was kept."""
+    """Speak the words, or read what was spoken; by Flite too, where it is installed."""
     kept = work / "words.npz"
     if not kept.exists():
         words = chosen_words(candidates, ENGLISH_WORDS, OTHER_WORDS)
@@ -56,9 +59,23 @@ def word_clips(work: Path, candidates: Sequence[str]) -> Clips:
     with np.load(kept) as file:
         spoken = Clips(file["samples"], file["starts"], file["labels"])
     flite = work / "flite"
-    if are_kept(flite):
-        return joined([spoken, load_clips(flite)])
-    return spoken
+    if not are_kept(flite):
+        try:
+            speaker = Flite()
+        except OSError:  # no such library: eSpeak's voices alone
+            return spoken
+        save_clips(flite, _spoken_by(speaker, chosen_words(candidates, ENGLISH_WORDS, 0)))
+    return joined([spoken, load_clips(flite)])
+
+
+def _spoken_by(flite: Flite, words: list[Word]) -> Clips:
+    """Speak some of the English words in each of Flite's voices."""
+    random.Random(FLITE_SEED).shuffle(words)  # noqa: S311 - guards nothing
+    return gathered(
+        (word.label, trimmed(flite.say(word.letters, voice), RATE, SPEECH_TRIM_DB)[:WORD_SAMPLES])
+        for word in words[:FLITE_WORDS]
+        for voice in VOICES
+    )
 
 
 def speech_clips(folder: Path, work: Path) -> tuple[Clips, Clips]:
