@@ -26,7 +26,11 @@ URLS_MAX = 64  # of one call
 KINDS = ("image", "audio")
 BESIDE = "reads"  # what may stand beside the URL
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-HEADERS = [("accept", "image/*"), ("accept-encoding", "identity"), ("user-agent", "semblance")]
+HEADERS = [
+    ("accept", "image/*, audio/*"),
+    ("accept-encoding", "identity"),
+    ("user-agent", "semblance"),
+]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 

@@ -22,11 +22,12 @@ class ProblemReply(BaseModel):
 
 
 class Usage(BaseModel):
-    """What was embedded: tokens; of pictures pixels, and no tokens."""
+    """What was embedded: tokens; of pictures pixels, of sounds samples, and no tokens."""
 
     prompt_tokens: int
     total_tokens: int
     pixels: int | None = None
+    samples: int | None = None
 
 
 class EmbeddingOut(BaseModel):

@@ -54,6 +54,8 @@ PLANTED = [
     ("runtime-door", "service.lane", "def late(): import onnxruntime"),
     ("pillow-door", "models.modalities.image", "from PIL import Image"),
     ("pillow-door", "service.lane", "def late(): import PIL"),
+    ("sndfile-door", "models.modalities.audio", "import soundfile"),
+    ("sndfile-door", "service.lane", "def late(): from soundfile import SoundFile"),
     ("ocr-door", "models.modalities.image", "import rapidocr"),
     ("ocr-door", "service.lane", "def late(): from rapidocr import RapidOCR"),
     ("code-aside", "service.reembedding", "from service.repository import files"),

@@ -31,12 +31,14 @@ from models.modality import (
 )
 from service.reply_schemas import Usage
 from tests.picture_bundle import write_picture_bundle
+from tests.sound_bundle import write_sound_bundle
 
 SHIPPED = {folder.name: folder for folder in list_bundles(Path("models/bundles").resolve())}
 # By code, for modalities of which none ships, or not with all that they can take.
 MADE = {
     "cells": write_picture_bundle,
     "lettered": partial(write_picture_bundle, name="lettered", reads=True),
+    "loudness": write_sound_bundle,
 }
 
 

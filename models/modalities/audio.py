@@ -1,0 +1,167 @@
+"""Sounds: wav, flac, ogg, opus, mp3, of any rate and up to eight channels; told by their bytes."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.errors import ItemEmpty, ItemTooLarge, ItemUndecodable, ModalityUnsupported
+from models.modality import Array, Features, Item, Role, read_config
+from models.sounds.fitting import SILENT, Fill, levelled, trimmed, windowed
+from models.sounds.reading import Bounds, read
+
+INPUT = "samples"
+COST_UNIT = "samples"
+MEDIA_TYPES = (
+    "audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/flac", "audio/x-flac",
+    "audio/ogg", "audio/opus", "audio/mpeg", "audio/mp3",
+)  # fmt: skip
+SCHEMA = {
+    "type": "object",
+    "description": "A sound: wav, flac, ogg, opus or mp3, as base64 or as a data: URI.",
+    "properties": {"audio": {"type": "string", "minLength": 1}},
+    "required": ["audio"],
+    "additionalProperties": False,
+}
+DATA_URI = re.compile(r"data:(?:audio/[a-z0-9.+-]+|application/ogg);base64,", re.IGNORECASE)
+
+
+class AudioConfig(BaseModel):
+    """How a sound becomes samples: the `preprocessing` of an audio bundle's manifest.
+
+    The graph takes `samples`, int16 (n, samples), of one channel.
+
+    Args:
+        sample_rate: of what the encoder hears, in samples a second.
+        samples: of its window.
+        fill: a shorter sound stands in `silence`, or is heard again and again (`repeat`).
+        trim_db: what is softer than the loudest 10 ms by more is cut off at both ends.
+        item_bytes_max: the largest encoded sound; a larger one is refused unread.
+        seconds_max: the longest sound by its header; a longer one is refused undecoded.
+        samples_max: the most samples of all channels, likewise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    sample_rate: int = Field(ge=4_000, le=96_000)
+    samples: int = Field(ge=1_000, le=10_000_000)
+    fill: Fill = "silence"
+    trim_db: float = Field(default=40.0, gt=0, le=120)
+    item_bytes_max: int = Field(default=16 << 20, gt=0)
+    seconds_max: float = Field(default=300.0, gt=0, le=86_400)
+    samples_max: int = Field(default=32_000_000, gt=0, le=1_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The audio modality of one bundle."""
+
+    config: AudioConfig
+
+    @property
+    def cost_min(self) -> int:
+        """The samples of the window: every sound costs as much."""
+        return self.config.samples
+
+    @property
+    def cost_max(self) -> int:
+        """The samples of the window."""
+        return self.config.samples
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the graph's inputs."""
+        return (INPUT,)
+
+    @property
+    def is_lettered(self) -> bool:
+        """Whether it takes what a sound reads: no."""
+        return False
+
+    def decode(self, item: Item, *, role: Role | None = None, truncate: bool = True) -> Features:
+        """Decode one encoded sound; roles mean nothing to it.
+
+        Of what is longer than the window, silence apart, the middle is heard.
+        """
+        if item.modality != "audio" or not isinstance(item.content, bytes):
+            raise ModalityUnsupported(
+                f"this encoder hears sounds as bytes, not items of modality {item.modality!r}; "
+                "send a sound, or choose a model that lists that modality"
+            )
+        config, size = self.config, len(item.content)
+        if not size:
+            raise ItemEmpty("the sound has no bytes; send the whole file")
+        if size > config.item_bytes_max:
+            raise ItemTooLarge(
+                f"the sound has {size} bytes and the limit is {config.item_bytes_max}; send a part "
+                "of it, or save it as opus"
+            )
+        bounds = Bounds(config.seconds_max, config.samples_max)
+        sound, rate = read(item.content, bounds)
+        heard = trimmed(sound, rate, config.trim_db)
+        if not len(heard) or np.abs(heard).max() < SILENT:
+            raise ItemEmpty("the sound is silent all over; send one in which something is heard")
+        seconds = config.samples / config.sample_rate
+        cut = len(heard) / rate > seconds
+        if cut and not truncate:
+            raise ItemTooLarge(
+                f"the sound has {len(heard) / rate:.2f} seconds without the silence at its ends, "
+                f"and this encoder hears {seconds:.2f}; send a part, or allow it to be cut"
+            )
+        return Features(
+            arrays={INPUT: self._fitted(heard, rate)}, cost=config.samples, truncated=cut
+        )
+
+    def collate(self, batch: Sequence[Features]) -> dict[str, Array]:
+        """Stack the sounds of a batch, int16 (n, samples)."""
+        if not batch:
+            return {INPUT: np.empty((0, self.config.samples), np.int16)}
+        return {INPUT: np.stack([one.arrays[INPUT] for one in batch])}
+
+    def _fitted(self, heard: Array, rate: int) -> Array:
+        """Make what is heard of a sound as long, as fast and as loud as the encoder takes it."""
+        config = self.config
+        # No more is resampled than is heard, with a little beside.
+        enough = round(config.samples / config.sample_rate * rate) + rate // 50
+        part = windowed(heard, enough, "silence") if len(heard) > enough else heard
+        same = part if rate == config.sample_rate else soxr.resample(part, rate, config.sample_rate)
+        window = windowed(same, config.samples, config.fill)
+        filled = config.fill == "repeat" or len(same) > config.samples
+        return levelled(window, config.samples if filled else len(same))
+
+
+def item_of(item: Mapping[str, object]) -> Item:
+    """Read the wire's item object `{"audio": ...}`.
+
+    Raises:
+        InputError: it holds something else, or something more.
+    """
+    extra = ", ".join(repr(key) for key in item if key != "audio")[:200]
+    if extra:
+        raise ItemUndecodable(f'an audio item has no field {extra}; send {{"audio": "..."}}')
+    audio = item.get("audio")
+    if not isinstance(audio, str):
+        raise ItemUndecodable('\'audio\' is not a string; send {"audio": "<base64>"}')
+    if audio[:8].lower().startswith(("http://", "https://")):
+        raise ItemUndecodable(
+            "'audio' is a URL, and this service fetches none; send the bytes as base64, or have "
+            "its host allowed (SEMBLANCE_FETCH_HOSTS)"
+        )
+    uri = DATA_URI.match(audio)
+    try:
+        return Item("audio", base64.b64decode(audio[uri.end() :] if uri else audio, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise ItemUndecodable(
+            f"'audio' is neither base64 nor a data: URI of base64: {error}"
+        ) from None
+
+
+def build(config: Mapping[str, object], folder: Path) -> Sound:
+    """Open the audio modality of a bundle; it needs no file."""
+    return Sound(read_config(AudioConfig, "audio", config))

@@ -1,0 +1,1 @@
+"""Encoded sounds to samples: judged by their headers, decoded, resampled, trimmed and levelled."""
