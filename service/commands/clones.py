@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,7 @@ async def _embedded(client: Client, model: str, codes: Sequence[str]) -> "NDArra
                 "input": [{"text": codes[place]} for place in part],
                 "encoding_format": "base64",
             }
-            reply = await patiently(lambda body=body: client.call("POST", "/v1/embeddings", body))
+            reply = await patiently(partial(client.call, "POST", "/v1/embeddings", body))
             for place, one in zip(part, reply["data"], strict=True):
                 rows[place] = np.frombuffer(base64.b64decode(one["embedding"]), "<f4")
             tally.done += len(part)

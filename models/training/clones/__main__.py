@@ -112,7 +112,7 @@ def main(
 
     start = begun(words, minilm, layers).to(device)
     _tell(out, "MiniLM's layers, before training", trial.figures(start, device))
-    lose = InBatch(open_objective("sup_con").build(temperature=temperature))
+    lose: Lose = InBatch(open_objective("sup_con").build(temperature=temperature))
     schedule = dataclasses.replace(SCHEDULE, size=pairs, minutes=minutes)
     mean = fit(
         start,
