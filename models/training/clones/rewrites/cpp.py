@@ -8,7 +8,7 @@ from models.abstraction.lexing import lexemes
 SHARES = (0.0, 0.15, 0.35, 0.6)
 Texts = list[str]
 _LITERAL_TYPES = frozenset(["int", "long", "bool", "double", "char", "float", "auto"])
-_BEFORE_TEST = frozenset(("(", "&&", "||", ";", "return", "!"))
+_BEFORE_TEST = frozenset(("(", "&&", "||", ";", "return"))
 _AFTER_TEST = frozenset((")", "&&", "||", ";", "?"))
 _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
 _LIMITS = (
