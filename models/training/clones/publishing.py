@@ -42,7 +42,7 @@ COMMAND = "python -m models.training.clones.publishing --data DATA --weights WOR
 @click.option("--weights", type=FOLDER, required=True, help="Folder of the training.")
 @click.option("--out", type=FOLDER, required=True, help="The bundle's folder to be.")
 @click.option("--version", default="1", show_default=True, help="Version of the bundle.")
-@click.option("--every", default=1, show_default=True, help="Measure on one solution in so many.")
+@click.option("--every", default=1, show_default=True, help="Measure on one problem in so many.")
 @click.option("--replace", is_flag=True, help="Replace a bundle that is there.")
 def main(data: Path, weights: Path, out: Path, version: str, every: int, replace: bool) -> None:
     """Export the weights, measure the bundle on held-out problems as it serves, and publish it."""
@@ -141,9 +141,10 @@ class Measured:
 
     @classmethod
     def of(cls, encoder: OnnxEncoder, data: Path, every: int) -> "Measured":
-        """Embed one solution in so many."""
-        listed = read_solutions(data / LISTING)
-        solutions = [one for one in listed if held_out(one.problem)][::every]
+        """Embed the solutions of one problem in so many."""
+        listed = [one for one in read_solutions(data / LISTING) if held_out(one.problem)]
+        problems = set(sorted({one.problem for one in listed})[::every])
+        solutions = [one for one in listed if one.problem in problems]
         features = [encoder.decode(Item("text", one.code)) for one in solutions]
         order = sorted(range(len(features)), key=lambda place: features[place].cost)
         rows = np.empty((len(features), encoder.dim), np.float32)
