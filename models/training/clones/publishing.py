@@ -1,5 +1,6 @@
 """`python -m models.training.clones.publishing`: the trained tower as a bundle."""
 
+import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ PROBES = (
     "x",
     "function greet(name) { return `Hello, ${name}`; }  // says hello",
 )
-COMMAND = "python -m models.training.clones.publishing --data DATA --weights WORK --out OUT"
+COMMAND = "python -m models.training.clones --data DATA --out WORK --minutes 4"
 
 
 @click.command()
@@ -45,17 +46,21 @@ COMMAND = "python -m models.training.clones.publishing --data DATA --weights WOR
 @click.option("--every", default=1, show_default=True, help="Measure on one problem in so many.")
 @click.option("--replace", is_flag=True, help="Replace a bundle that is there.")
 def main(data: Path, weights: Path, out: Path, version: str, every: int, replace: bool) -> None:
-    """Export the weights, measure the bundle on held-out problems as it serves, and publish it."""
+    """Export the weights, measure the bundle as it serves, and publish it.
+
+    The figures in its manifest are those of the training, on all held-out problems.
+    """
     tower = tower_of(weights)
     with tempfile.TemporaryDirectory() as scratch:
         files, manifest = _drafted(tower, Path(scratch), version)
         draft = write_bundle(Path(scratch) / "draft", manifest, files)
         encoder = OnnxEncoder.open(draft.folder, provider="cpu")
         measured = Measured.of(encoder, data, every)
-        figures, unrelated = measured.figures(), round(measured.unrelated(), 4)
-        for name, value in figures.items():
-            click.echo(f"{name} {value:.4f}")
+        unrelated = round(measured.unrelated(), 4)
+        for name, value in measured.figures().items():
+            click.echo(f"{name} {value:.4f}, of one problem in {every}")
         measured.tell_thresholds()
+        figures = trained_figures(weights)
         metrics = [
             Metric(
                 name="MAP@R",
@@ -84,6 +89,15 @@ def tower_of(folder: Path) -> SentenceTower:
     tower = SentenceTower(Shape(vocabulary=len(state["tokens.weight"]), layers=layers))
     tower.load_state_dict({name: one.float() for name, one in state.items()})
     return tower.eval()
+
+
+def trained_figures(folder: Path) -> dict[str, float]:
+    """Read what the training told of its encoder: MAP@R within and across languages."""
+    lines = [
+        json.loads(line) for line in (folder / "figures.jsonl").read_text("utf-8").splitlines()
+    ]
+    told = next(line for line in reversed(lines) if line["name"] == "clones")
+    return {name: value for name, value in told.items() if name.endswith("_map")}
 
 
 def _drafted(
