@@ -9,7 +9,7 @@ GROUPS = {
     "serve": ("serve",),
     "models": ("models",),
     "gallery": ("gallery", "questions", "copies"),
-    "code": ("code",),
+    "code": ("code", "clones"),
     "keys": ("keys",),
 }
 

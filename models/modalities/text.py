@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
+from models.abstraction.view import abstracted
 from models.errors import (
     BundleCorrupt,
     BundleUnsupported,
@@ -57,6 +58,8 @@ class TextConfig(BaseModel):
         prompts: text put before an item of that role.
         default_prompt: text put before an item without a role.
         item_bytes_max: the longest text in bytes of UTF-8; a longer one is refused unread.
+        view: what is embedded of a text: all of it, or its abstract view as a piece of code (see
+            `models.abstraction.view`), whose known words are the tokenizer's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -68,6 +71,7 @@ class TextConfig(BaseModel):
     prompts: dict[Literal["query", "document"], str] = {}
     default_prompt: str = ""
     item_bytes_max: int = Field(default=1 << 20, gt=0)
+    view: Literal["abstract"] | None = None
 
     @field_validator("inputs")
     @classmethod
@@ -105,6 +109,7 @@ class Text:
     tokenizer: Tokenizer
     frame: Frame
     vocabulary_size: int
+    known: frozenset[str] = frozenset()
     word_end: re.Pattern[str] | None = None
 
     @property
@@ -172,6 +177,8 @@ class Text:
         that word alone, so that a prefix that ends with a word and overfills the encoder gives the
         same leading tokens as the whole text: a megabyte costs no more than its first page.
         """
+        if self.config.view == "abstract":
+            text = " ".join(abstracted(text, self.known.__contains__))
         text = (
             self.config.default_prompt if role is None else self.config.prompts.get(role, "")
         ) + text
@@ -187,8 +194,8 @@ class Text:
         ids = self._ids(text)
         if not ids:
             raise ItemEmpty(
-                "the tokenizer leaves nothing of the text (control or formatting characters only); "
-                "send at least one word"
+                "the tokenizer leaves nothing of the text (control or formatting characters, or "
+                "comments, only); send at least one word"
             )
         return ids, True
 
@@ -272,6 +279,7 @@ def tokenized(config: Mapping[str, object], folder: Path) -> Text:
         tokenizer=tokenizer,
         frame=_frame(tokenizer, path),
         vocabulary_size=tokenizer.get_vocab_size(with_added_tokens=True),
+        known=frozenset(tokenizer.get_vocab()) if settings.view else frozenset(),
         word_end=_word_end(tokenizer),
     )
     if modality.room < 1:
