@@ -1,8 +1,8 @@
 """Source code, as an encoder of words reads it.
 
-A tokenizer of English falls apart on code: `parseHTTPHeaders` is cut into syllables, and half of its
-tokens are brackets and commas. Parted into words, and without the punctuation that no question has,
-a function says as much in fewer tokens, so that more of it fits the encoder.
+A tokenizer of English cuts `parseHTTPHeaders` into syllables, and half of the tokens of code are
+brackets and commas. Parted into words, and without the punctuation that no question has, a function
+says as much in fewer tokens, so that more of it fits the encoder.
 """
 
 import re

@@ -18,7 +18,7 @@ MEDIA_TYPES = ("text/x-code",)
 LANGUAGE = re.compile(r"[a-z0-9+#.-]{1,32}")
 SCHEMA = {
     "type": "object",
-    "description": "A piece of source code: a function, a class, a cell; its comments belong to it.",
+    "description": "A piece of source code, such as a function; its comments belong to it.",
     "properties": {
         "code": {"type": "string", "minLength": 1},
         "language": {

@@ -8,12 +8,38 @@ by slow, plain loops over the equation; the contract test compares the two.
 import importlib
 import pkgutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import torch
 
 from models.training import objectives
+
+Rows = TypeVar("Rows")
+Labels = TypeVar("Labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys(Generic[Rows, Labels]):
+    """What the rows of a batch look among: unit rows of a momentum encoder.
+
+    For the objectives that take `keys` beside a batch.
+
+    Args:
+        a, b: of the batch, (n, d).
+        soft_a, soft_b: of the batch softly augmented, (n, d).
+        queue_a, queue_b: of batches before, (m, d); negatives.
+        queue_labels: (m,), of the rows of both queues.
+    """
+
+    a: Rows
+    b: Rows
+    soft_a: Rows
+    soft_b: Rows
+    queue_a: Rows
+    queue_b: Rows
+    queue_labels: Labels
 
 
 class Objective(Protocol):

@@ -134,4 +134,3 @@ def _names(layers: int) -> Iterator[tuple[str, str]]:
         for own, foreign in norms.items():
             for part in ("weight", "bias"):
                 yield f"layers.{layer}.{own}.{part}", f"{there}.{foreign}.{part}"
-

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
+import torch
 
 from models.training.code.mining import (
     Package,
@@ -15,9 +17,11 @@ from models.training.code.mining import (
     open_package,
 )
 from models.training.code.pairs import fingerprint, read_pairs, write_pairs
+from models.training.code.study import study
 from models.training.code.trials import undocumented
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 OUT = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -73,6 +77,35 @@ def _packages(
         yield from installed_packages()
     for path in archives:
         yield open_package(path)
+
+
+@main.command("study")
+@click.option("--pairs", type=FILE, required=True, help="What `mine` made.")
+@click.option("--dev", type=FOLDER, help="Folder of CoSQA's dev split, to look at.")
+@click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Gets what is found.")
+@click.option("--minutes", type=float, default=600.0, show_default=True, help="Of training.")
+@click.option("--layers", type=click.IntRange(1, 6), help="That learn; on a CPU 2, else all.")
+@click.option("--size", type=click.IntRange(min=2), default=512, show_default=True)
+@click.option("--rate", type=float, default=1e-4, show_default=True)
+def study_command(
+    pairs: Path,
+    dev: Path | None,
+    start: Path,
+    out: Path,
+    minutes: float,
+    layers: int | None,
+    size: int,
+    rate: float,
+) -> None:
+    """Train the ways of learning side by side, and the best for longer."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    layers = layers or (6 if device.type == "cuda" else 2)
+    study(
+        pairs, dev, start, out,
+        minutes=minutes, device=device, layers=layers, size=size, rate=rate,
+        tell=partial(click.echo, err=False),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

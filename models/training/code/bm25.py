@@ -5,6 +5,7 @@ equation 3.4, with the idf of Lucene, which is never negative.
 """
 
 from collections.abc import Sequence
+from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,13 @@ class Bm25:
 
 
 def neighbours(
-    questions: Sequence[str], codes: Sequence[str], count: int, *, block: int = 4096, seed: int = 0
+    questions: Sequence[str],
+    codes: Sequence[str],
+    count: int,
+    *,
+    block: int = 4096,
+    seed: int = 0,
+    processes: int = 1,
 ) -> NDArray[np.int32]:
     """Find for each question the codes, not its own, that BM25 takes for its answer.
 
@@ -63,16 +70,31 @@ def neighbours(
         Places (n, count); a row's own place where there are not enough.
     """
     order = np.random.default_rng(seed).permutation(len(codes))
-    found = np.repeat(np.arange(len(codes), dtype=np.int32)[:, None], count, axis=1)
+    parts = [order[start : start + block] for start in range(0, len(order), block)]
+    tasks = [([questions[i] for i in part], [codes[i] for i in part], count) for part in parts]
+    if processes > 1:
+        with get_context("fork").Pool(processes) as pool:
+            blocks = pool.starmap(_near, tasks, chunksize=1)
+    else:
+        blocks = [_near(*task) for task in tasks]
+    found = np.empty((len(codes), count), np.int32)
+    for part, near in zip(parts, blocks, strict=True):
+        found[part] = part[near]
+    return found
+
+
+def _near(questions: Sequence[str], codes: Sequence[str], count: int) -> NDArray[np.int64]:
+    """Find the neighbours within one block, as places in it."""
+    scores = Bm25(codes).scores(questions)
+    np.fill_diagonal(scores, -1.0)
+    some = min(2 * count, len(codes))
+    best = np.argpartition(-scores, some - 1, axis=1)[:, :some]
     said = [frozenset(words(question).lower().split()) for question in questions]
-    for start in range(0, len(order), block):
-        part = order[start : start + block]
-        scores = Bm25([codes[i] for i in part]).scores([questions[i] for i in part])
-        np.fill_diagonal(scores, -1.0)
-        best = np.argsort(-scores, axis=1)[:, : 2 * count]
-        for row, own in enumerate(part):
-            fit = [part[one] for one in best[row] if not _alike(said[own], said[part[one]])]
-            found[own, : len(fit[:count])] = fit[:count]
+    found = np.repeat(np.arange(len(codes))[:, None], count, axis=1)
+    for row, near in enumerate(best):
+        ranked = near[np.argsort(-scores[row, near], kind="stable")]
+        fit = [i for i in ranked if scores[row, i] > 0 and not _alike(said[row], said[i])]
+        found[row, : len(fit[:count])] = fit[:count]
     return found
 
 

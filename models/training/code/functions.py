@@ -1,4 +1,4 @@
-"""Functions with what is said of them: from Python by its grammar, from others by their comments."""
+"""Functions with what is said of them: of Python by its grammar, of others by their comments."""
 
 import ast
 import re
@@ -64,16 +64,15 @@ def _python(source: str) -> Iterator[Function]:
                 if not doc.lineno <= number <= (doc.end_lineno or doc.lineno)
             ]
             code, bare = ("\n".join(some) for some in (lines[first:last], kept))
-            yield Function(
-                node.name, "python", told, textwrap.dedent(code), textwrap.dedent(bare)
-            )
+            yield Function(node.name, "python", told, textwrap.dedent(code), textwrap.dedent(bare))
 
 
 # A comment that ends on the line before a function's first: its text, the head, the name.
 _BLOCK = r"/\*\*(?P<told>(?:[^*]|\*(?!/))*)\*/\s*\n"
 _SLASHES = r"(?P<told>(?:^[ \t]*//[^\n]*\n)+)"
 _HEADS = {
-    "javascript": _BLOCK + r"(?P<head>[ \t]*(?:export\s+)?(?:default\s+)?(?:static\s+)?(?:async\s+)?"
+    "javascript": _BLOCK
+    + r"(?P<head>[ \t]*(?:export\s+)?(?:default\s+)?(?:static\s+)?(?:async\s+)?"
     r"(?:function\s*\*?\s*(?P<name>[\w$]+)\s*\(|(?:const|let|var)\s+(?P<name2>[\w$]+)\s*=\s*"
     r"(?:async\s*)?(?:function\b|\([^()]*\)\s*=>)|(?P<name3>[\w$]+)\s*\([^()]*\)\s*\{))",
     "go": _SLASHES + r"(?P<head>^func\s+(?:\([^)]*\)\s*)?(?P<name>\w+))",
@@ -86,7 +85,9 @@ _HEADS = {
 }
 _HEADS["typescript"] = _HEADS["javascript"].replace(r"\([^()]*\)\s*\{", r"\([^()]*\)[^;{}]*\{")
 _FOUND = {language: re.compile(head, re.MULTILINE) for language, head in _HEADS.items()}
-_RUBY = re.compile(r"(?P<told>(?:^[ \t]*#[^\n]*\n)+)(?P<head>^(?P<in>[ \t]*)def\s+(?P<name>[\w.?!]+))", re.M)
+_RUBY = re.compile(
+    r"(?P<told>(?:^[ \t]*#[^\n]*\n)+)(?P<head>^(?P<in>[ \t]*)def\s+(?P<name>[\w.?!]+))", re.M
+)
 # Strings and comments, whose braces do not count; longest first.
 _PASSED = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|[{};]", re.S

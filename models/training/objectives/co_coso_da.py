@@ -8,34 +8,13 @@ looks for its partner, for its softly augmented partner, and for itself, softly 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import torch
 from torch.nn.functional import cross_entropy
 
-Rows = TypeVar("Rows")
-Marks = TypeVar("Marks")
+from models.training.objective import Keys
+
 Plain = Sequence[Sequence[float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Keys(Generic[Rows, Marks]):
-    """What the rows of a batch look among: unit rows of the momentum encoder.
-
-    Args:
-        a, b: of the batch, (n, d).
-        soft_a, soft_b: of the batch softly augmented, (n, d).
-        queue_a, queue_b: of batches before, (m, d); negatives.
-        queue_labels: (m,), of the rows of both queues.
-    """
-
-    a: Rows
-    b: Rows
-    soft_a: Rows
-    soft_b: Rows
-    queue_a: Rows
-    queue_b: Rows
-    queue_labels: Marks
 
 
 @dataclass(frozen=True, slots=True)

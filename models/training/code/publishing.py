@@ -1,0 +1,117 @@
+"""The trained tower to the bundle `code`: exported, compared, measured, published."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.bundle import (
+    CARD_NAME,
+    MODEL_NAME,
+    PROBE_NAME,
+    Bundle,
+    ProbeItem,
+    render_probe,
+    write_bundle,
+)
+from models.manifest import Manifest, Metric
+from models.modality import Item, open_modality
+from models.onnx_encoder import OnnxEncoder
+from models.spelling import content_of
+from models.training.card import render_card
+from models.training.code.pairs import Pair
+from models.training.export import export_onnx, store_fp16
+from models.training.sentence_tower import SentenceTower
+
+NAME, TOKENIZER_NAME = "code", "tokenizer.json"
+PROBE_FLOOR = 0.999
+PREPROCESSING: Mapping[str, object] = {
+    "tokenizer": TOKENIZER_NAME,
+    "tokens_max": 256,
+    "inputs": ["input_ids", "attention_mask"],
+    "pad_id": 0,
+    "prompts": {},
+    "default_prompt": "",
+    "split_identifiers": True,
+}
+PROBE = (
+    content_of('def add(a, b):\n    """Add two numbers."""\n    return a + b', "python"),
+    content_of("function readFile(path) { return fs.readFileSync(path, 'utf8'); }", "javascript"),
+    content_of("func Max(a, b int) int {\n\tif a > b {\n\t\treturn a\n\t}\n\treturn b\n}", "go"),
+    content_of("x"),
+)
+UNRELATED = 400  # functions, each of another package's question
+
+
+def publish(
+    tower: SentenceTower,
+    start: Path,
+    destination: Path,
+    *,
+    version: str,
+    trained_on: str,
+    metrics: Sequence[Metric],
+    unrelated: float,
+    replace: bool = False,
+) -> Bundle:
+    """Make the bundle of a tower; its probe is the tower's own.
+
+    Args:
+        start: the bundle whose tokenizer it has.
+        trained_on: for the card.
+        metrics: what was measured of it.
+        unrelated: the 99 % quantile of the scores of questions and functions of other packages.
+
+    Raises:
+        ProbeMismatch: the bundle does not compute what the tower does.
+        FileExistsError: the destination is there, and `replace` is not set.
+    """
+    tower = tower.cpu().eval()
+    modality = open_modality("code", PREPROCESSING, start)
+    features = [modality.decode(Item("code", content)) for content in PROBE]
+    feeds = modality.collate(features)
+    example = tuple(torch.from_numpy(feeds[name]) for name in modality.inputs)
+    with torch.no_grad():
+        rows = tower(*example).numpy()
+    manifest = Manifest(
+        name=NAME,
+        version=version,
+        description="Code search encoder: finds functions by questions in English; "
+        "all-MiniLM-L6-v2 trained on with docstrings.",
+        modality="code",
+        preprocessing=dict(PREPROCESSING),
+        dim=rows.shape[1],
+        precision="fp16-stored",
+        licence="Apache-2.0",
+        source=f"trained by models/training/code from the bundle {start.name}",
+        training_data=trained_on,
+        metrics=list(metrics),
+        unrelated_score_q99=round(unrelated, 4),
+        probe_floor=PROBE_FLOOR,
+        files={},
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        model = Path(scratch) / MODEL_NAME
+        export_onnx(tower, modality.inputs, example, model)
+        store_fp16(model)
+        files: dict[str, bytes | Path] = {
+            MODEL_NAME: model,
+            TOKENIZER_NAME: start / TOKENIZER_NAME,
+            PROBE_NAME: render_probe([ProbeItem(text=content) for content in PROBE], rows),
+            CARD_NAME: render_card(manifest, model.stat().st_size).encode(),
+        }
+        draft = write_bundle(Path(scratch) / "draft", manifest, files)
+        OnnxEncoder.open(draft.folder, provider="cpu")  # replays the probe
+        return write_bundle(destination, manifest, files, replace=replace)
+
+
+def unrelated_quantile(scores: np.ndarray, pairs: Sequence[Pair]) -> float:
+    """Tell the 99 % quantile of the scores of questions and functions of different packages.
+
+    Args:
+        scores: (pairs, pairs), of the question of each and the function of each.
+    """
+    packages = np.array([pair.package for pair in pairs])
+    return float(np.quantile(scores[packages[:, None] != packages], 0.99))
