@@ -1,8 +1,9 @@
 """`python -m models.training.code`: mine pairs, train the code search encoder, measure it."""
 
 import json
+import sys
+import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from models.training.code.mining import (
     open_package,
 )
 from models.training.code.pairs import fingerprint, read_pairs, write_pairs
-from models.training.code.study import study
+from models.training.code.study import prepare, study
 from models.training.code.trials import undocumented
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -80,19 +81,27 @@ def _packages(
 
 
 @main.command("study")
-@click.option("--pairs", type=FILE, required=True, help="What `mine` made.")
+@click.option("--pairs", type=FILE, required=True, multiple=True, help="What `mine` made.")
 @click.option("--dev", type=FOLDER, help="Folder of CoSQA's dev split, to look at.")
 @click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Gets what is found.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    default=Path(".cache/training/code"),
+    show_default=True,
+    help="For checkpoints and logs.",
+)
 @click.option("--minutes", type=float, default=600.0, show_default=True, help="Of training.")
 @click.option("--layers", type=click.IntRange(1, 6), help="That learn; on a CPU 2, else all.")
 @click.option("--size", type=click.IntRange(min=2), default=512, show_default=True)
 @click.option("--rate", type=float, default=1e-4, show_default=True)
 def study_command(
-    pairs: Path,
+    pairs: tuple[Path, ...],
     dev: Path | None,
     start: Path,
     out: Path,
+    work: Path,
     minutes: float,
     layers: int | None,
     size: int,
@@ -100,12 +109,20 @@ def study_command(
 ) -> None:
     """Train the ways of learning side by side, and the best for longer."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    layers = layers or (6 if device.type == "cuda" else 2)
-    study(
-        pairs, dev, start, out,
-        minutes=minutes, device=device, layers=layers, size=size, rate=rate,
-        tell=partial(click.echo, err=False),
+    began = time.monotonic()
+    made = prepare(
+        pairs, dev, start, out, work,
+        device=device, layers=layers or (6 if device.type == "cuda" else 2),
+        size=size, rate=rate, tell=_tell,
     )  # fmt: skip
+    click.echo(f"prepared in {time.monotonic() - began:.0f} s")
+    study(made, minutes)
+    click.echo(f"all in {time.monotonic() - began:.0f} s")
+
+
+def _tell(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

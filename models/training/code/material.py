@@ -106,11 +106,14 @@ def material_of(
     bare = [written(pair.bare, pair.language, split) for pair in pairs]
     whole = [written(pair.code, pair.language, split) for pair in pairs]
     asked_ids = tokens_of(questions, tokenizer, QUESTION_TOKENS)
+    codes = [
+        Tokens(ids.to(device)) for ids in tokens_of(bare + whole, tokenizer, CODE_TOKENS).chunk(2)
+    ]
     return Material(
         Tokens(asked_ids.view(len(pairs), STYLES, -1).to(device)),
-        *(Tokens(tokens_of(some, tokenizer, CODE_TOKENS).to(device)) for some in (bare, whole)),
-        None if near is None else torch.from_numpy(near).to(device),
-        seed,
+        *codes,
+        near=None if near is None else torch.from_numpy(near).to(device),
+        seed=seed,
     )
 
 

@@ -5,6 +5,7 @@ import json
 import lzma
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -100,9 +101,18 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> int:
     return count
 
 
-def read_pairs(path: Path) -> Iterator[Pair]:
-    """Read what `write_pairs` wrote."""
-    with lzma.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            fields = json.loads(line)
-            yield Pair(**({"bare": fields["code"]} | fields))
+def read_pairs(*paths: Path) -> Iterator[Pair]:
+    """Read what `write_pairs` wrote, each function once over all files.
+
+    A file whose writing was stopped ends where it was stopped.
+    """
+    seen = set[bytes]()
+    for path in paths:
+        with suppress(EOFError), lzma.open(path, "rt", encoding="utf-8") as file:
+            for line in file:
+                fields = json.loads(line)
+                pair = Pair(**({"bare": fields["code"]} | fields))
+                mark = hashlib.blake2b(pair.bare.encode(), digest_size=12).digest()
+                if mark not in seen:
+                    seen.add(mark)
+                    yield pair

@@ -3,6 +3,7 @@
 import copy
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +36,11 @@ WAYS = {
 }
 SHORT = 0.09  # of the time, for each way; what is left is for the best
 ALPHAS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
+STEPS = 200_000  # of a way, unless its minutes are over before
 NEAR = 4  # neighbours kept of each pair
 TRIED_MAX = 4000
+PACKAGE_MAX = 4000
+BLOCK, BARE_MAX = 2048, 800  # of what is searched for neighbours: pairs, and characters of each
 
 Tell = Callable[[str], None]
 
@@ -47,6 +51,10 @@ class Study:
 
     Args:
         start: MiniLM's tower.
+        near: of each pair, whom BM25 confuses with it.
+        away: the pairs of packages that are kept from training.
+        out: folder for figures and what was learnt.
+        work: folder for checkpoints and logs.
         layers: how many of its last layers learn.
     """
 
@@ -57,6 +65,7 @@ class Study:
     trials: Sequence[Trial]
     away: Sequence[Pair]
     out: Path
+    work: Path
     device: torch.device
     layers: int
     size: int
@@ -75,7 +84,7 @@ class Study:
         tower = copy.deepcopy(self.start).to(self.device)
         freeze(tower, self.layers)
         schedule = Schedule(
-            steps=200_000, size=self.size, rate=self.rate, warm=50, decay=0.01, averaged=0.99,
+            steps=STEPS, size=self.size, rate=self.rate, warm=50, decay=0.01, averaged=0.99,
             report_steps=50, check_steps=1_000_000_000, minutes=minutes,
         )  # fmt: skip
         kinds = kinds_of(self.tokenizer).to(self.device)
@@ -86,7 +95,7 @@ class Study:
             material if way.near else material.without_near(),
             lose,
             schedule,
-            self.out / "work" / name,
+            self.work / name,
             evaluate=lambda _: {},
             workers=0,
         )
@@ -108,30 +117,13 @@ class Study:
         return told
 
 
-def study(
-    pairs: Path,
-    dev: Path | None,
-    start: Path,
-    out: Path,
-    *,
-    minutes: float,
-    device: torch.device,
-    layers: int = 6,
-    size: int = 512,
-    rate: float = 1e-4,
-    tell: Tell = print,
-) -> None:
-    """Train every way for a while and the best for longer; write figures and the changes learnt.
+def study(made: Study, minutes: float) -> None:
+    """Train every way for a while and the best for longer; write figures and what that learnt.
 
     Args:
-        dev: folder of CoSQA's dev split, which is looked at and never learnt from.
-        start: the bundle whose weights are started from.
         minutes: of training, in all.
     """
-    began = time.monotonic()
-    out.mkdir(parents=True, exist_ok=True)
-    made = prepare(pairs, dev, start, out, device, layers, size, rate, tell)
-    tell(f"prepared in {time.monotonic() - began:.0f} s")
+    made.out.mkdir(parents=True, exist_ok=True)
     told, best, kept = dict[str, object](), "", -1.0
     material: dict[bool, Material] = {}
     for name, way in WAYS.items():
@@ -143,14 +135,14 @@ def study(
     way = WAYS[best]
     left = minutes * (1 - SHORT * len(WAYS))
     _, alpha, learnt = _one(made, f"{best}-long", way, made.material(way), left, told)
+    write_delta(made.out / "delta.npz", made.start, learnt)
     _compare(made, way, learnt, alpha)
-    tell(f"all in {time.monotonic() - began:.0f} s")
 
 
 def _one(
     made: Study, name: str, way: Way, material: Material, minutes: float, told: dict[str, object]
 ) -> tuple[float, float, SentenceTower]:
-    """Train one way, weigh it, write what it changed.
+    """Train one way, weigh it, and write what was found of all until now.
 
     Returns:
         The best mean over the trials, the share of the changes that it is reached by, the tower.
@@ -161,7 +153,6 @@ def _one(
     found = made.weigh(learnt, way)
     told[name] = {"seconds": round(spent, 1), "mrr_by_alpha": found}
     (made.out / "figures.json").write_text(json.dumps(told, indent=1) + "\n")
-    write_delta(made.out / f"{name}.npz", made.start, learnt)
     means = {alpha: sum(by.values()) / len(by) for alpha, by in found.items()}
     best = max(means, key=means.__getitem__)
     made.tell(f"{name}: {spent:.0f} s; at {best}: {found[best]}; at 0: {found['0']}")
@@ -194,39 +185,61 @@ def near_of(learnt: Sequence[Pair], kept: Path, tell: Tell) -> NDArray[np.int32]
         if len(found) == len(learnt):
             return found
     tell("looking for neighbours")
-    found = neighbours(
-        [sentence(p.told) for p in learnt], [p.bare for p in learnt], NEAR, processes=4
-    )
+    asked, codes = [sentence(p.told) for p in learnt], [p.bare[:BARE_MAX] for p in learnt]
+    found = neighbours(asked, codes, NEAR, block=BLOCK, processes=4)
+    kept.parent.mkdir(parents=True, exist_ok=True)
     np.save(kept, found)
     return found
 
 
+def capped(pairs: Sequence[Pair]) -> list[Pair]:
+    """Leave of each package so many at most, drawn at random, so that none is most of them."""
+    count, kept = Counter[str](), list[Pair]()
+    for place in np.random.default_rng(0).permutation(len(pairs)):
+        pair = pairs[place]
+        count[pair.package] += 1
+        if count[pair.package] <= PACKAGE_MAX:
+            kept.append(pair)
+    return kept
+
+
 def prepare(
-    pairs: Path,
+    pairs: Sequence[Path],
     dev: Path | None,
     start: Path,
     out: Path,
+    work: Path,
+    *,
     device: torch.device,
     layers: int,
     size: int,
     rate: float,
     tell: Tell,
 ) -> Study:
-    """Read the pairs, part them by package, and find who is near whom."""
-    every = list(read_pairs(pairs))
-    learnt = [pair for pair in every if not held_out(pair.package)]
+    """Read the pairs, part them by package, and find who is near whom.
+
+    Args:
+        dev: folder of CoSQA's dev split, which is looked at and never learnt from.
+        start: the bundle whose weights are started from.
+    """
+    every = list(read_pairs(*pairs))
     away = [pair for pair in every if held_out(pair.package)]
-    rest = np.random.default_rng(0).permutation(len(away))[:TRIED_MAX]
-    away = [away[i] for i in sorted(rest)]
-    trials = [docstrings(away)]
-    if dev is not None:
-        trials.append(cosqa(dev))
-    tell(f"{len(learnt)} pairs to learn from, {len(away)} held out are tried on")
-    near = near_of(learnt, pairs.with_suffix(".near.npy"), tell)
-        [sentence(p.told) for p in learnt], [p.bare for p in learnt], NEAR, processes=4
-    )
-    tokenizer = Tokenizer.from_file(str(start / "tokenizer.json"))
-    tower = tower_of_bundle(start)
+    learnt = capped([pair for pair in every if not held_out(pair.package)])
+    some = np.random.default_rng(0).permutation(len(away))[:TRIED_MAX]
+    away = [away[i] for i in sorted(some)]
+    tell(f"{len(learnt)} pairs to learn from, {len(away)} of other packages to be tried on")
     return Study(
-        tower, tokenizer, learnt, near, trials, away, out, device, layers, size, rate, tell
+        start=tower_of_bundle(start),
+        tokenizer=Tokenizer.from_file(str(start / "tokenizer.json")),
+        learnt=learnt,
+        near=near_of(learnt, work / "near.npy", tell),
+        trials=[docstrings(away), *([cosqa(dev)] if dev else [])],
+        away=away,
+        out=out,
+        work=work,
+        device=device,
+        layers=layers,
+        size=size,
+        rate=rate,
+        tell=tell,
     )
