@@ -109,6 +109,7 @@ def study_command(
 ) -> None:
     """Train the ways of learning side by side, and the best for longer."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_float32_matmul_precision("high")
     began = time.monotonic()
     made = prepare(
         pairs, dev, start, out, work,

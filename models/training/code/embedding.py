@@ -20,12 +20,14 @@ from models.training.sentence_tower import SentenceTower
 TOKENS_MAX = 256
 
 
-@torch.no_grad()
-def embedded(
-    tower: SentenceTower, tokenizer: Tokenizer, texts: Sequence[str], at_once: int = 256
-) -> Rows:
+def embedded(tower: SentenceTower, tokenizer: Tokenizer, texts: Sequence[str]) -> Rows:
     """Embed texts with a tower: unit rows float32 (n, width)."""
-    ids = tokens_of(texts, tokenizer, TOKENS_MAX)
+    return embedded_ids(tower, tokens_of(texts, tokenizer, TOKENS_MAX))
+
+
+@torch.no_grad()
+def embedded_ids(tower: SentenceTower, ids: torch.Tensor, at_once: int = 256) -> Rows:
+    """Embed sequences of token ids, padded by 0, with a tower; those of a length together."""
     order = (ids > 0).sum(1).argsort()
     device, rows = device_of(tower), list[torch.Tensor]()
     for some in order.split(at_once):

@@ -13,6 +13,7 @@ from models.training.code.pairs import Pair
 from models.training.code.questions import STYLES, asked
 
 QUESTION_TOKENS, CODE_TOKENS = 40, 160  # of training; what is served reads 256
+CHARACTERS = 2000  # of a function: more than fit
 DOCUMENTED = 0.3  # of the functions keep their docstring: as users have them
 
 
@@ -103,8 +104,8 @@ def material_of(
     """
     draw = random.Random(seed)  # noqa: S311 - seeded draws of a training
     questions = [question for pair in pairs for question in asked(pair, draw)]
-    bare = [written(pair.bare, pair.language, split) for pair in pairs]
-    whole = [written(pair.code, pair.language, split) for pair in pairs]
+    bare = [written(pair.bare[:CHARACTERS], pair.language, split) for pair in pairs]
+    whole = [written(pair.code[:CHARACTERS], pair.language, split) for pair in pairs]
     asked_ids = tokens_of(questions, tokenizer, QUESTION_TOKENS)
     codes = [
         Tokens(ids.to(device)) for ids in tokens_of(bare + whole, tokenizer, CODE_TOKENS).chunk(2)

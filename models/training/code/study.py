@@ -5,7 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,13 @@ from tokenizers import Tokenizer
 
 from models.training.code.bm25 import neighbours
 from models.training.code.delta import between, write_delta
-from models.training.code.embedding import tower_searcher
+from models.training.code.embedding import TOKENS_MAX, embedded_ids, tower_searcher
 from models.training.code.learning import InBatch, Way, WithQueue, freeze
-from models.training.code.material import Material, material_of
+from models.training.code.material import Material, material_of, tokens_of, written
 from models.training.code.pairs import Pair, held_out, read_pairs, sentence
 from models.training.code.report import by_language, compare, failures
 from models.training.code.soften import kinds_of
-from models.training.code.trials import Trial, cosqa, docstrings, figures, ranks
+from models.training.code.trials import Rows, Trial, cosqa, docstrings, figures, ranks
 from models.training.loop import fit
 from models.training.schedule import Schedule
 from models.training.sentence_tower import SentenceTower, tower_of_bundle
@@ -32,13 +32,12 @@ WAYS = {
     "queue-soft": Way(queue=4096, soft=True, temperature=0.07),
     "near": Way(near=True),
     "queue-soft-near": Way(queue=4096, soft=True, near=True, temperature=0.07),
-    "near-unsplit": Way(near=True, split=False),
 }
-SHORT = 0.09  # of the time, for each way; what is left is for the best
-ALPHAS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0)
+SHORT = 0.09  # of the time for each way, and for code as it stands; the rest is for the best
+ALPHAS = (0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 STEPS = 200_000  # of a way, unless its minutes are over before
 NEAR = 4  # neighbours kept of each pair
-TRIED_MAX = 4000
+TRIED_MAX = 3000
 PACKAGE_MAX = 4000
 BLOCK, BARE_MAX = 2048, 800  # of what is searched for neighbours: pairs, and characters of each
 
@@ -84,7 +83,7 @@ class Study:
         tower = copy.deepcopy(self.start).to(self.device)
         freeze(tower, self.layers)
         schedule = Schedule(
-            steps=STEPS, size=self.size, rate=self.rate, warm=50, decay=0.01, averaged=0.99,
+            steps=STEPS, size=self.size, rate=self.rate, warm=20, decay=0.01, averaged=0.99,
             report_steps=50, check_steps=1_000_000_000, minutes=minutes,
         )  # fmt: skip
         kinds = kinds_of(self.tokenizer).to(self.device)
@@ -102,80 +101,113 @@ class Study:
         assert isinstance(learnt, SentenceTower)
         return learnt
 
-    def weigh(self, learnt: SentenceTower, way: Way) -> Mapping[str, Mapping[str, float]]:
+    def weigh(
+        self, learnt: SentenceTower, split: bool, alphas: Sequence[float]
+    ) -> Mapping[float, Mapping[str, float]]:
         """Tell the reciprocal ranks between the start's weights and those learnt, by share."""
+        asked = [
+            tuple(
+                tokens_of(texts, self.tokenizer, TOKENS_MAX)
+                for texts in (trial.questions, [written(*one, split) for one in trial.codes])
+            )
+            for trial in self.trials
+        ]
         tower = copy.deepcopy(self.start).to(self.device).eval()
-        start, end = self.start.to(self.device), learnt.to(self.device)
+        start, end = copy.deepcopy(tower), learnt.to(self.device)
         told = {}
-        for alpha in ALPHAS:
+        for alpha in alphas:
             between(start, end, alpha, tower)
-            asked = tower_searcher(tower, self.tokenizer, way.split)
-            told[f"{alpha:g}"] = {
-                trial.name: figures(ranks(asked.scores(trial), trial.truth))["mrr"]
-                for trial in self.trials
+            told[alpha] = {
+                trial.name: _mrr(trial, *(embedded_ids(tower, ids) for ids in both))
+                for trial, both in zip(self.trials, asked, strict=True)
             }
         return told
 
 
+def _mrr(trial: Trial, questions: Rows, codes: Rows) -> float:
+    return figures(ranks(questions @ codes.T, trial.truth))["mrr"]
+
+
 def study(made: Study, minutes: float) -> None:
-    """Train every way for a while and the best for longer; write figures and what that learnt.
+    """Train the ways for a while, the best for longer; write figures, and the best weights by then.
 
     Args:
         minutes: of training, in all.
     """
     made.out.mkdir(parents=True, exist_ok=True)
-    told, best, kept = dict[str, object](), "", -1.0
-    material: dict[bool, Material] = {}
+    told: dict[str, object] = {
+        name: made.weigh(made.start, split, [0.0])
+        for name, split in (("MiniLM", False), ("MiniLM, split", True))
+    }
+    made.tell(f"start: {told}")
+    material = made.material(Way())
+    best, kept = "", Learnt(-1.0, 0.0, made.start)
     for name, way in WAYS.items():
-        if way.split not in material:
-            material = {way.split: made.material(way)}  # of the other reading, no more is needed
-        score, _, _ = _one(made, name, way, material[way.split], minutes * SHORT, told)
-        if way.split and score > kept:
-            best, kept = name, score
-    way = WAYS[best]
-    left = minutes * (1 - SHORT * len(WAYS))
-    _, alpha, learnt = _one(made, f"{best}-long", way, made.material(way), left, told)
-    write_delta(made.out / "delta.npz", made.start, learnt)
-    _compare(made, way, learnt, alpha)
+        found = _one(made, name, way, material, minutes * SHORT, (0.5, 1.0), told)
+        if found.score > kept.score:
+            best, kept = name, found
+            write_delta(made.out / "delta.npz", made.start, found.tower)
+    left = minutes * (1 - SHORT * (len(WAYS) + 1))
+    long = _one(made, f"{best}-long", WAYS[best], material, left, ALPHAS, told)
+    if long.score > kept.score:
+        kept = long
+        write_delta(made.out / "delta.npz", made.start, long.tower)
+    _compare(made, kept)
+    unsplit = replace(WAYS[best], split=False)
+    _one(made, f"{best}-unsplit", unsplit, made.material(unsplit), minutes * SHORT, (1.0,), told)
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a way came to.
+
+    Args:
+        score: the best mean over the trials.
+        alpha: the share of the changes that it is reached by.
+    """
+
+    score: float
+    alpha: float
+    tower: SentenceTower
 
 
 def _one(
-    made: Study, name: str, way: Way, material: Material, minutes: float, told: dict[str, object]
-) -> tuple[float, float, SentenceTower]:
-    """Train one way, weigh it, and write what was found of all until now.
-
-    Returns:
-        The best mean over the trials, the share of the changes that it is reached by, the tower.
-    """
+    made: Study,
+    name: str,
+    way: Way,
+    material: Material,
+    minutes: float,
+    alphas: Sequence[float],
+    told: dict[str, object],
+) -> Learnt:
+    """Train one way, weigh it, and write what was found of all until now."""
     began = time.monotonic()
-    learnt = made.learn(name, way, material, minutes)
+    tower = made.learn(name, way, material, minutes)
     spent = time.monotonic() - began
-    found = made.weigh(learnt, way)
+    found = made.weigh(tower, way.split, alphas)
     told[name] = {"seconds": round(spent, 1), "mrr_by_alpha": found}
     (made.out / "figures.json").write_text(json.dumps(told, indent=1) + "\n")
     means = {alpha: sum(by.values()) / len(by) for alpha, by in found.items()}
     best = max(means, key=means.__getitem__)
-    made.tell(f"{name}: {spent:.0f} s; at {best}: {found[best]}; at 0: {found['0']}")
-    return means[best], float(best), learnt
+    made.tell(f"{name}: {spent:.0f} s; {found}")
+    return Learnt(means[best], best, tower)
 
 
-def _compare(made: Study, way: Way, learnt: SentenceTower, alpha: float) -> None:
+def _compare(made: Study, learnt: Learnt) -> None:
     """Write the figures of the encoder beside those of what it has to beat."""
     tower = copy.deepcopy(made.start).to(made.device).eval()
     start = copy.deepcopy(tower)
-    between(start, learnt.to(made.device), alpha, tower)
-    told = {}
+    between(start, learnt.tower.to(made.device), learnt.alpha, tower)
+    told: dict[str, object] = {"alpha": learnt.alpha}
     for trial in (*made.trials, *by_language(made.away)):
         scores = [
             tower_searcher(one, made.tokenizer, split).scores(trial)
-            for one, split in ((start, False), (tower, way.split))
+            for one, split in ((start, False), (tower, True))
         ]
-        told[trial.name] = {
-            "figures": compare(trial, *scores),
-            "failures": failures(trial, scores[1]),
-        }
-        made.tell(f"{trial.name}: {told[trial.name]['figures']}")
-    (made.out / "report.json").write_text(json.dumps({"alpha": alpha, **told}, indent=1) + "\n")
+        found = compare(trial, *scores)
+        told[trial.name] = {"figures": found, "failures": failures(trial, scores[1])}
+        (made.out / "report.json").write_text(json.dumps(told, indent=1) + "\n")
+        made.tell(f"{trial.name}: {found}")
 
 
 def near_of(learnt: Sequence[Pair], kept: Path, tell: Tell) -> NDArray[np.int32]:
