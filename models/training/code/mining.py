@@ -139,7 +139,7 @@ def open_package(path: Path) -> Package:
 
 def folder_package(name: str, licence: str, folder: Path) -> Package:
     """Take the files of a folder as a package of that name and licence."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in LANGUAGES)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return Package(
         name, licence, [(path.relative_to(folder).as_posix(), path.read_bytes) for path in paths]
     )

@@ -51,7 +51,9 @@ class Study:
     Args:
         start: MiniLM's tower.
         near: of each pair, whom BM25 confuses with it.
-        away: the pairs of packages that are kept from training.
+        trials: by whose figures the best is chosen: Python of packages that are kept from training,
+            and web queries.
+        others: pairs in other languages, of packages that are kept from training.
         out: folder for figures and what was learnt.
         work: folder for checkpoints and logs.
         layers: how many of its last layers learn.
@@ -62,7 +64,7 @@ class Study:
     learnt: Sequence[Pair]
     near: NDArray[np.int32]
     trials: Sequence[Trial]
-    away: Sequence[Pair]
+    others: Sequence[Pair]
     out: Path
     work: Path
     device: torch.device
@@ -199,7 +201,7 @@ def _compare(made: Study, learnt: Learnt) -> None:
     start = copy.deepcopy(tower)
     between(start, learnt.tower.to(made.device), learnt.alpha, tower)
     told: dict[str, object] = {"alpha": learnt.alpha}
-    for trial in (*made.trials, *by_language(made.away)):
+    for trial in (*made.trials, *by_language(made.others)):
         scores = [
             tower_searcher(one, made.tokenizer, split).scores(trial)
             for one, split in ((start, False), (tower, True))
@@ -257,16 +259,18 @@ def prepare(
     every = list(read_pairs(*pairs))
     away = [pair for pair in every if held_out(pair.package)]
     learnt = capped([pair for pair in every if not held_out(pair.package)])
-    some = np.random.default_rng(0).permutation(len(away))[:TRIED_MAX]
-    away = [away[i] for i in sorted(some)]
-    tell(f"{len(learnt)} pairs to learn from, {len(away)} of other packages to be tried on")
+    order = np.random.default_rng(0).permutation(len(away))
+    away = [away[i] for i in order]
+    python = [pair for pair in away if pair.language == "python"][:TRIED_MAX]
+    others = [pair for pair in away if pair.language != "python"][:TRIED_MAX]
+    tell(f"{len(learnt)} pairs to learn from, {len(python)} and {len(others)} of other packages")
     return Study(
         start=tower_of_bundle(start),
         tokenizer=Tokenizer.from_file(str(start / "tokenizer.json")),
         learnt=learnt,
         near=near_of(learnt, work / "near.npy", tell),
-        trials=[docstrings(away), *([cosqa(dev)] if dev else [])],
-        away=away,
+        trials=[docstrings(python), *([cosqa(dev)] if dev else [])],
+        others=others,
         out=out,
         work=work,
         device=device,

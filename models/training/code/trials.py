@@ -50,7 +50,7 @@ def cosqa(folder: Path, *, bare: bool = False) -> Trial:
     )
 
 
-def docstrings(pairs: Sequence[Pair], name: str = "held-out") -> Trial:
+def docstrings(pairs: Sequence[Pair], name: str = "held-out-python") -> Trial:
     """Ask for each function by the first sentence said of it, which is not in its code."""
     return Trial(
         name,

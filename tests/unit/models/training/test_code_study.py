@@ -161,7 +161,7 @@ def test_every_way_learns_and_the_best_is_compared(
     told: list[str] = []
     made = Study(
         start=small(), tokenizer=tokenizer, learnt=pairs(), near=near, trials=[docstrings(away)],
-        away=away, out=tmp_path / "out", work=tmp_path / "work", device=torch.device("cpu"),
+        others=[], out=tmp_path / "out", work=tmp_path / "work", device=torch.device("cpu"),
         layers=1, size=8, rate=1e-3, tell=told.append,
     )  # fmt: skip
     study(made, minutes=10)
@@ -169,9 +169,9 @@ def test_every_way_learns_and_the_best_is_compared(
     assert {"MiniLM", "MiniLM, split", *WAYS} < set(figures)
     (long,) = (name for name in figures if name.endswith("-long"))
     for name in (*WAYS, long):
-        assert 0 < figures[name]["mrr_by_alpha"]["1.0"]["held-out"] <= 1
+        assert 0 < figures[name]["mrr_by_alpha"]["1.0"]["held-out-python"] <= 1
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert set(report["held-out"]["figures"]) == {
+    assert set(report["held-out-python"]["figures"]) == {
         "BM25", "MiniLM", "code", "MiniLM + BM25", "code + BM25",
     }  # fmt: skip
     tower = small()
