@@ -3,12 +3,14 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 import torch
 
+from models.training.code.delta import add_delta
+from models.training.code.embedding import bundle_searcher
 from models.training.code.mining import (
     Package,
     folder_package,
@@ -17,9 +19,12 @@ from models.training.code.mining import (
     mine,
     open_package,
 )
-from models.training.code.pairs import fingerprint, read_pairs, write_pairs
+from models.training.code.pairs import fingerprint, held_out, read_pairs, write_pairs
+from models.training.code.publishing import metrics_of, publish
+from models.training.code.report import by_language, compare
 from models.training.code.study import prepare, study
-from models.training.code.trials import undocumented
+from models.training.code.trials import cosqa, undocumented
+from models.training.sentence_tower import tower_of_bundle
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -119,6 +124,65 @@ def study_command(
     click.echo(f"prepared in {time.monotonic() - began:.0f} s")
     study(made, minutes)
     click.echo(f"all in {time.monotonic() - began:.0f} s")
+
+
+@main.command("publish")
+@click.option("--delta", type=FILE, required=True, help="What `study` learnt: delta.npz.")
+@click.option("--report", type=FILE, required=True, help="What `study` measured: report.json.")
+@click.option("--alpha", type=float, help="Share of what was learnt; the report says the best.")
+@click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The bundle's folder.")
+@click.option("--version", default="1", show_default=True, help="Version of the bundle.")
+@click.option("--replace", is_flag=True, help="Replace a bundle that is there.")
+def publish_command(
+    delta: Path,
+    report: Path,
+    alpha: float | None,
+    start: Path,
+    out: Path,
+    version: str,
+    replace: bool,
+) -> None:
+    """Publish the bundle of what was learnt, with what was measured of it."""
+    found = json.loads(report.read_text(encoding="utf-8"))
+    tower = tower_of_bundle(start)
+    add_delta(tower, delta, found["alpha"] if alpha is None else alpha)
+    bundle = publish(
+        tower, start, out,
+        version=version, metrics=metrics_of(found), unrelated=found["unrelated"], replace=replace,
+    )  # fmt: skip
+    click.echo(f"published {bundle.space} in {out}")
+
+
+@main.command("measure")
+@click.option("--bundle", type=FOLDER, default=Path("models/bundles/code"), show_default=True)
+@click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
+@click.option("--dev", type=FOLDER, help="Folder of CoSQA's dev split.")
+@click.option("--pairs", type=FILE, multiple=True, help="What `mine` made; the held out are asked.")
+@click.option("--most", default=3000, show_default=True, help="Of the held out, per language.")
+@click.option("--work", type=click.Path(path_type=Path), default=Path(".cache/code"))
+@click.option("--threads", default=2, show_default=True)
+def measure_command(
+    bundle: Path,
+    start: Path,
+    dev: Path | None,
+    pairs: tuple[Path, ...],
+    most: int,
+    work: Path,
+    threads: int,
+) -> None:
+    """Compare a shipped bundle with BM25, MiniLM and their fusion, as they are served."""
+    away = [pair for pair in read_pairs(*pairs) if held_out(pair.package)]
+    trials = [cosqa(dev), cosqa(dev, bare=True)] if dev else []
+    searchers = [bundle_searcher(one, work, threads) for one in (start, bundle)]
+    for trial in (*trials, *by_language(away, most=most)):
+        scores = [searcher.scores(trial) for searcher in searchers]
+        for name, found in compare(trial, *scores).items():
+            _tell(f"{trial.name:>24} {name:>15} {_line(found)}")
+
+
+def _line(found: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in found.items())
 
 
 def _tell(line: str) -> None:

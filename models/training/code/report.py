@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.spelling import content_of
 from models.training.code.bm25 import Bm25
@@ -35,12 +36,16 @@ class Searcher:
         return rows
 
 
-def by_language(pairs: Sequence[Pair], least: int = 100) -> list[Trial]:
+def by_language(pairs: Sequence[Pair], *, least: int = 100, most: int = 3000) -> list[Trial]:
     """Make a trial of the pairs of each language of which there are enough."""
-    languages = sorted({pair.language for pair in pairs})
-    parted = {one: [p for p in pairs if p.language == one] for one in languages}
+    order = np.random.default_rng(0).permutation(len(pairs))
+    parted: dict[str, list[Pair]] = {}
+    for place in order:
+        parted.setdefault(pairs[place].language, []).append(pairs[place])
     return [
-        docstrings(some, f"held-out-{one}") for one, some in parted.items() if len(some) >= least
+        docstrings(some[:most], f"held-out-{language}")
+        for language, some in sorted(parted.items())
+        if len(some) >= least
     ]
 
 
@@ -84,3 +89,10 @@ def failures(trial: Trial, scores: Rows) -> list[Mapping[str, object]]:
         }
         for i in shown
     ]
+
+
+def unrelated_quantile(scores: Rows, truth: NDArray[np.int64]) -> float:
+    """Tell the 99 % quantile of the scores of questions and functions that do not answer them."""
+    others = np.ones(scores.shape, bool)
+    others[np.arange(len(truth)), truth] = False
+    return float(np.quantile(scores[others], 0.99))

@@ -18,8 +18,8 @@ from models.training.code.delta import between, write_delta
 from models.training.code.embedding import TOKENS_MAX, embedded_ids, tower_searcher
 from models.training.code.learning import InBatch, Way, WithQueue, freeze
 from models.training.code.material import Material, material_of, tokens_of, written
-from models.training.code.pairs import Pair, held_out, read_pairs, sentence
-from models.training.code.report import by_language, compare, failures
+from models.training.code.pairs import Pair, held_out, read_pairs, says, sentence
+from models.training.code.report import by_language, compare, failures, unrelated_quantile
 from models.training.code.soften import kinds_of
 from models.training.code.trials import Rows, Trial, cosqa, docstrings, figures, ranks
 from models.training.loop import fit
@@ -206,6 +206,7 @@ def _compare(made: Study, learnt: Learnt) -> None:
             tower_searcher(one, made.tokenizer, split).scores(trial)
             for one, split in ((start, False), (tower, True))
         ]
+        told.setdefault("unrelated", unrelated_quantile(scores[1], trial.truth))
         found = compare(trial, *scores)
         told[trial.name] = {"figures": found, "failures": failures(trial, scores[1])}
         (made.out / "report.json").write_text(json.dumps(told, indent=1) + "\n")
@@ -256,7 +257,7 @@ def prepare(
         dev: folder of CoSQA's dev split, which is looked at and never learnt from.
         start: the bundle whose weights are started from.
     """
-    every = list(read_pairs(*pairs))
+    every = [pair for pair in read_pairs(*pairs) if says(pair.told)]
     away = [pair for pair in every if held_out(pair.package)]
     learnt = capped([pair for pair in every if not held_out(pair.package)])
     order = np.random.default_rng(0).permutation(len(away))

@@ -12,11 +12,14 @@ pytest.importorskip("onnx", reason="the train extra is not installed")
 
 from tokenizers import Tokenizer  # noqa: E402
 
+from models.modality import Item, read_item  # noqa: E402
+from models.onnx_encoder import OnnxEncoder  # noqa: E402
 from models.training.code import study as studied  # noqa: E402
 from models.training.code.delta import add_delta, between, write_delta  # noqa: E402
 from models.training.code.learning import Way, WithQueue, embed, freeze  # noqa: E402
 from models.training.code.material import Material, material_of  # noqa: E402
 from models.training.code.pairs import Pair  # noqa: E402
+from models.training.code.publishing import metrics_of, publish  # noqa: E402
 from models.training.code.questions import STYLES  # noqa: E402
 from models.training.code.soften import Kind, kinds_of, soften  # noqa: E402
 from models.training.code.study import WAYS, Study, study  # noqa: E402
@@ -181,3 +184,28 @@ def test_every_way_learns_and_the_best_is_compared(
         not torch.equal(a, b) for a, b in zip(tower.parameters(), small().parameters(), strict=True)
     ]
     assert any(changed)
+
+
+def test_what_was_learnt_is_published_and_computes_the_same(tmp_path: Path) -> None:
+    tower = small().eval()
+    figures = {"mrr": 0.5, "recall@1": 0.25, "recall@10": 0.75}
+    report = {
+        "alpha": 0.5,
+        "cosqa-dev": {"figures": {"code": figures, "MiniLM": {**figures, "mrr": 0.4}}},
+    }
+    bundle = publish(
+        tower, TOKENIZER.parent, tmp_path / "code",
+        version="2", metrics=metrics_of(report), unrelated=0.123,
+    )  # fmt: skip
+    encoder = OnnxEncoder.open(tmp_path / "code", threads=1, provider="cpu")
+    assert (encoder.modality, encoder.dim) == ("code", 16)
+    assert bundle.manifest.unrelated_score_q99 == 0.123
+    (mrr, *_) = bundle.manifest.metrics
+    assert (mrr.name, mrr.dataset, mrr.value, mrr.baseline) == ("mrr", "cosqa-dev", 0.5, 0.4)
+    item = read_item("code", {"code": "def readAll(path): return 1", "language": "python"})
+    features = [encoder.decode(item), encoder.decode(Item("text", "read all"))]
+    feeds = encoder.collate(features)
+    with torch.no_grad():
+        expected = tower(*(torch.from_numpy(feeds[n]) for n in ("input_ids", "attention_mask")))
+    # The bundle's weights are stored as float16.
+    np.testing.assert_allclose(encoder.forward(features), expected.numpy(), atol=2e-3)
