@@ -37,7 +37,8 @@ class Code:
 
     Args:
         text: reads questions, and code once it is parted into words.
-        split: whether code is parted into words; otherwise it is read as it stands.
+        split: whether code is parted into words, its language first; otherwise it is read as it
+            stands, and its language is for people.
     """
 
     text: Modality
@@ -91,10 +92,10 @@ class Code:
                     f"the bytes are not UTF-8: {error.reason} at byte {error.start}; "
                     "send the code encoded as UTF-8"
                 ) from None
-        language, _, code = content.partition("\n")
+        code = content.partition("\n")[2]
         if not code or code.isspace():
             raise ItemEmpty("the code is empty or only white space; send at least one word")
-        return spelled(content) if self.split else f"{language} {code}".lstrip()
+        return spelled(content) if self.split else code
 
 
 def item_of(item: Mapping[str, object]) -> Item:

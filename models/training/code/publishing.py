@@ -42,7 +42,7 @@ PROBE = (
     content_of("x"),
 )
 MEASURES = ("mrr", "recall@1", "recall@10")
-COMMAND = "python -m models.training.code measure --dev DEV --pairs PAIRS"
+COMMAND = "python -m models.training.code study --pairs PAIRS --dev DEV --out OUT --minutes 4.5"
 TRAINED_ON = (
     "Pairs of docstring and function of CPython's standard library, of some 120 packages under "
     "MIT, BSD, Apache or similar licences, and of TheAlgorithms/Python, as `python -m "
@@ -126,4 +126,5 @@ def metrics_of(report: Mapping[str, Any]) -> list[Metric]:
         )
         for trial, figures in trials.items()
         for measure in MEASURES
+        if measure in figures["code"]
     ]

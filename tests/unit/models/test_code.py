@@ -44,7 +44,7 @@ def test_code_is_read_as_its_words_with_the_language_first() -> None:
     assert ids(opened().decode(item, role="document")) == text_ids(
         "python def read Lines path str list str Read a file return open path"
     )
-    assert ids(opened(split=False).decode(item)) == text_ids(f"python {CODE}")
+    assert ids(opened(split=False).decode(item)) == text_ids(CODE)
 
 
 def test_code_needs_no_language() -> None:
