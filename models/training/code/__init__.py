@@ -1,0 +1,1 @@
+"""The code search encoder: its material, training and trials."""
