@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -52,6 +52,15 @@ class Pairs(Protocol):
 
     def draw(self, step: int, size: int) -> Pair:
         """Draw the batch of a step, of about `size` pairs."""
+        ...
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """Pairs that can be drawn on a GPU, where they are learnt from."""
+
+    def to(self, device: torch.device) -> Pairs:
+        """Draw there; the same step gives the same batch on the same kind of device."""
         ...
 
 
