@@ -13,7 +13,7 @@ import torch
 from models.errors import BundleError
 from models.training.loop import Evaluate, train
 from models.training.publishing import FloorMissed, publish, tower_embed
-from models.training.recipe import Movable, Pairs, Recipe, Stage, open_recipe, recipe_names
+from models.training.recipe import Recipe, Stage, drawn_on, open_recipe, recipe_names
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -91,7 +91,7 @@ def main(
             stage.tower.load_state_dict(made.hand_on(weights, stage.tower))
         mean = train(
             stage.tower.to(device, memory_format=torch.channels_last),  # as GPUs convolve
-            _drawn(stage.pairs, torch.device(device), workers),
+            stage.pairs if workers else drawn_on(stage.pairs, torch.device(device)),
             made.objective,
             schedule,
             work / recipe / str(number),
@@ -117,12 +117,6 @@ def main(
     except (BundleError, FloorMissed, FileExistsError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"published {bundle.space} in {out}")
-
-
-def _drawn(pairs: Pairs, device: torch.device, workers: int) -> Pairs:
-    """Draw on a GPU what can be drawn there, if no worker draws it."""
-    on_gpu = device.type != "cpu" and workers == 0 and isinstance(pairs, Movable)
-    return pairs.to(device) if on_gpu else pairs
 
 
 def _tried(recipe: Recipe, stage: Stage) -> Evaluate:

@@ -64,6 +64,11 @@ class Movable(Protocol):
         ...
 
 
+def drawn_on(pairs: Pairs, device: torch.device) -> Pairs:
+    """Draw pairs on a GPU, if they can be drawn there."""
+    return pairs.to(device) if device.type != "cpu" and isinstance(pairs, Movable) else pairs
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One part of a training; the next starts from its weights.
