@@ -90,7 +90,7 @@ def main(
         if weights is not None:
             stage.tower.load_state_dict(made.hand_on(weights, stage.tower))
         mean = train(
-            stage.tower.to(device, memory_format=torch.channels_last),  # as GPUs convolve
+            _placed(stage.tower, device),
             stage.pairs if workers else drawn_on(stage.pairs, torch.device(device)),
             made.objective,
             schedule,
@@ -117,6 +117,12 @@ def main(
     except (BundleError, FloorMissed, FileExistsError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"published {bundle.space} in {out}")
+
+
+def _placed(tower: torch.nn.Module, device: str) -> torch.nn.Module:
+    """Put a tower on a device, its weights in the order in which GPUs convolve."""
+    # The stubs of torch lack this argument.
+    return tower.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _tried(recipe: Recipe, stage: Stage) -> Evaluate:
