@@ -39,7 +39,7 @@ SHARES = {
 }  # fmt: skip
 EMBLEMS, WORDS, SIGNS = 14_000, 5_000, 3_500
 # Of the score, what histograms of gradients have; and how they are fitted.
-SHARE, DIRECTIONS, WHITENED = 0.4, 256, 0.3
+SHARE, DIRECTIONS, WHITENED = 0.15, 256, 0.3
 # How what a mark reads becomes ids, and what that weighs beside what it looks like.
 GRAMS, READS_WEIGHT = Grams(), 0.5
 FITTED_BATCHES, FITTED_PAIRS, FITTED_SEED = 45, 128, 77
@@ -136,7 +136,8 @@ def text_preprocessing() -> dict[str, object]:
 
 
 def _info_nce(temperature: float) -> Objective:
-    return open_objective("info_nce").build(temperature=temperature)
+    made: Objective = open_objective("info_nce").build(temperature=temperature)
+    return made
 
 
 def _named(one: Encoded, name: str) -> Item:
