@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -53,6 +53,20 @@ class Pairs(Protocol):
     def draw(self, step: int, size: int) -> Pair:
         """Draw the batch of a step, of about `size` pairs."""
         ...
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """Pairs that can be drawn on a GPU, where they are learnt from."""
+
+    def to(self, device: torch.device) -> Pairs:
+        """Draw there; the same step gives the same batch on the same kind of device."""
+        ...
+
+
+def drawn_on(pairs: Pairs, device: torch.device) -> Pairs:
+    """Draw pairs on a GPU, if they can be drawn there."""
+    return pairs.to(device) if device.type != "cpu" and isinstance(pairs, Movable) else pairs
 
 
 @dataclass(frozen=True, slots=True)

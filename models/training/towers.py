@@ -6,8 +6,6 @@ polarity: so edges are told by their unsigned direction, as in histograms of ori
 normalised by what is around it.
 """
 
-from itertools import pairwise
-
 import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate, normalize
@@ -78,22 +76,29 @@ class Tower(nn.Module):
     Args:
         side: of the pictures; a multiple of 16.
         widths: channels at a quarter of the resolution, at an eighth, at a sixteenth.
+        blocks: how many there are at each of these.
+        channels: that the head looks at, cell by cell.
         dim: length of an embedding.
     """
 
     def __init__(
-        self, side: int = 64, widths: tuple[int, ...] = (48, 96, 192), dim: int = 256
+        self,
+        side: int = 64,
+        widths: tuple[int, ...] = (64, 128, 224),
+        blocks: tuple[int, ...] = (2, 2, 1),
+        channels: int = 128,
+        dim: int = 256,
     ) -> None:
         super().__init__()
         self.edges = Edges()
-        stem = nn.Conv2d(EDGES, widths[0], 6, 4, 1, bias=False)
-        layers: list[nn.Module] = [stem, nn.BatchNorm2d(widths[0]), nn.ReLU(), Block(widths[0])]
-        for inputs, outputs in pairwise(widths):
-            layers += [convolution(inputs, outputs, 2), Block(outputs)]
-        self.trunk = nn.Sequential(*layers)
-        self.channels = widths[-1]
+        layers: list[nn.Module] = [convolution(EDGES, widths[0] // 2, 2)]
+        for inputs, outputs, count in zip((widths[0] // 2, *widths), widths, blocks, strict=False):
+            layers += [convolution(inputs, outputs, 2), *(Block(outputs) for _ in range(count))]
+        layers += [nn.Conv2d(widths[-1], channels, 1, bias=False), nn.BatchNorm2d(channels)]
+        self.trunk = nn.Sequential(*layers, nn.ReLU())
+        self.channels = channels
         cells = (side // 2 ** (len(widths) + 1)) ** 2
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(widths[-1] * cells, dim))
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(channels * cells, dim))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Embed a batch."""

@@ -67,6 +67,12 @@ class Atlas:
         """Return (m, 4, SIDE, SIDE) in [0, 1], of these rows."""
         return torch.from_numpy(np.stack([self.pixels(row) for row in rows])).float() / 255
 
+    def held(self, device: torch.device) -> torch.Tensor:
+        """Take all pixels to a device: uint8 (n, 4, SIDE, SIDE)."""
+        return torch.from_numpy(np.stack([self.pixels(row) for row in range(len(self.marks))])).to(
+            device
+        )
+
 
 def squared(image: Image.Image) -> tuple[NDArray[np.uint8], float] | None:
     """Cut an RGBA picture to what is seen of it, and stretch that to the square.

@@ -21,15 +21,17 @@ from models.training.marks.lettering import Type
 from models.training.names.fitting import fitted
 from models.training.names.pairs import learnable
 from models.training.names.tower import Lettered
-from models.training.objective import open_objective
+from models.training.objective import Objective, open_objective
 from models.training.recipe import Embed, Encoded, Recipe, Stage, as_item
 from models.training.schedule import Schedule
 from models.training.towers import Tower, fitted_to
 from models.training.views.pairs import MarkPairs, held_out
 
 SIDES = (48, 64)  # pixels of a picture, in each stage: the first is learnt on faster
-STEPS = (400, 370)
-RATES = (1.5e-3, 1.2e-3)
+STEPS, SIZE = (2500, 7500), 1024  # what a GPU does in minutes; `--within` fits it to any machine
+RATES = (2e-3, 1.5e-3)
+TEMPERATURE, NAMES_TEMPERATURE = 0.05, 0.07
+TURNED = 0.4  # of the marks: a mark turned or mirrored is another mark
 # Sources, and their part of a batch: what is drawn here is many, what was designed is real.
 SHARES = {
     "emblem": 0.42, "word": 0.12, "sign": 0.08,
@@ -37,7 +39,7 @@ SHARES = {
 }  # fmt: skip
 EMBLEMS, WORDS, SIGNS = 14_000, 5_000, 3_500
 # Of the score, what histograms of gradients have; and how they are fitted.
-SHARE, DIRECTIONS, WHITENED = 0.4, 256, 0.3
+SHARE, DIRECTIONS, WHITENED = 0.15, 256, 0.3
 # How what a mark reads becomes ids, and what that weighs beside what it looks like.
 GRAMS, READS_WEIGHT = Grams(), 0.5
 FITTED_BATCHES, FITTED_PAIRS, FITTED_SEED = 45, 128, 77
@@ -62,7 +64,6 @@ def build(data: Path, work: Path) -> Recipe:
     torch.manual_seed(SEED)
     held = trials.across_sources(unseen, learnt, grounds, SIDES[-1])
     few, all_marks = trials.vehicles(data / "vehicles")
-    objective = open_objective("info_nce").build(temperature=0.07)
     plain = held.printed.queries
 
     def figures(embed: Embed) -> dict[str, float]:
@@ -96,19 +97,21 @@ def build(data: Path, work: Path) -> Recipe:
             Stage(
                 preprocessing=preprocessing(side),
                 tower=Tower(side),
-                pairs=MarkPairs(learnt, grounds, side, SHARES, SEED),
-                schedule=Schedule(steps=steps, rate=rate, check_steps=100),
+                pairs=MarkPairs(learnt, grounds, side, SHARES, SEED, turns=TURNED),
+                schedule=Schedule(
+                    steps=steps, size=SIZE, rate=rate, report_steps=50, check_steps=500
+                ),
             )
             for side, steps, rate in zip(SIDES, STEPS, RATES, strict=True)
         ],
         hand_on=fitted_to,
         complete=lambda tower: Lettered(
             Joined(tower, _directions(learnt, grounds, work), SHARE),
-            fitted(_names(data, atlas), GRAMS, objective, work / "names"),
+            fitted(_names(data, atlas), GRAMS, _info_nce(NAMES_TEMPERATURE), work / "names"),
             READS_WEIGHT,
         ),
         preprocessing=preprocessing(SIDES[-1]) | {"text": text_preprocessing()},
-        objective=objective,
+        objective=_info_nce(TEMPERATURE),
         trials=figures,
         unrelated="held_seen_unrelated",
         floors=FLOORS,
@@ -130,6 +133,11 @@ def preprocessing(side: int) -> dict[str, object]:
 def text_preprocessing() -> dict[str, object]:
     """Configure how what a mark reads becomes ids."""
     return asdict(GRAMS) | {"sizes": list(GRAMS.sizes)}
+
+
+def _info_nce(temperature: float) -> Objective:
+    made: Objective = open_objective("info_nce").build(temperature=temperature)
+    return made
 
 
 def _named(one: Encoded, name: str) -> Item:

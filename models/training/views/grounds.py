@@ -26,7 +26,7 @@ def painted(chance: Chance, side: int) -> torch.Tensor:
 
 def grille(chance: Chance, side: int) -> torch.Tensor:
     """Draw (n, 3, side, side) of bars or mesh in two greys."""
-    axis = torch.linspace(-1, 1, side)
+    axis = chance.axis(-1, 1, side)
     turn, count = chance.uniform(0, 3.2)[:, None, None], chance.uniform(6, 30)[:, None, None]
     along = turn.cos() * axis[None, None, :] + turn.sin() * axis[None, :, None]
     across = -turn.sin() * axis[None, None, :] + turn.cos() * axis[None, :, None]
@@ -44,14 +44,11 @@ def crops(chance: Chance, photos: torch.Tensor, side: int) -> torch.Tensor:
     """Cut (n, 3, side, side) out of photos uint8 (m, 3, h, w), mirrored at times."""
     index = chance.integers(len(photos))
     height, width = photos.shape[-2:]
-    tops = (chance.uniform(0, 1) * (height - side)).long().tolist()
-    lefts = (chance.uniform(0, 1) * (width - side)).long().tolist()
-    cut = torch.stack(
-        [
-            photos[i, :, y : y + side, x : x + side]
-            for i, y, x in zip(index.tolist(), tops, lefts, strict=True)
-        ]
-    ).float()
+    tops = (chance.uniform(0, 1) * (height - side)).long()
+    lefts = (chance.uniform(0, 1) * (width - side)).long()
+    steps = torch.arange(side, device=chance.device)
+    down, across = (tops[:, None] + steps)[:, :, None], (lefts[:, None] + steps)[:, None]
+    cut = photos[index[:, None, None], :, down, across].permute(0, 3, 1, 2).float()
     cut = torch.where(chance.happens(0.5)[:, None, None, None], cut.flip(3), cut)
     mix = torch.where(chance.happens(0.4)[:, None, None, None], cut.mean(1, keepdim=True), cut)
     return mix / 255

@@ -1,13 +1,10 @@
 """What a camera adds: uneven light, casts, blur, low resolution, noise, occlusion, compression."""
 
-import io
-
-import numpy as np
 import torch
-from PIL import Image
 from torch.nn.functional import interpolate
 
 from models.training.views.chance import Chance
+from models.training.views.jpeg import saved
 from models.training.views.relief import blur
 
 
@@ -38,7 +35,7 @@ def soft(chance: Chance, pictures: torch.Tensor) -> torch.Tensor:
 def coarse(chance: Chance, pictures: torch.Tensor) -> torch.Tensor:
     """Bring an eighth of the pictures each to two lower resolutions, and back."""
     rows, side = len(pictures), pictures.shape[-1]
-    order = torch.randperm(rows, generator=chance.generator)
+    order = chance.order()
     seen = pictures.clone()
     for part, low in enumerate((side * 5 // 8, side * 3 // 8)):
         chosen = order[part * rows // 8 : (part + 1) * rows // 8]
@@ -50,7 +47,7 @@ def coarse(chance: Chance, pictures: torch.Tensor) -> torch.Tensor:
 def hidden(chance: Chance, pictures: torch.Tensor, probability: float) -> torch.Tensor:
     """Lay a plain bar or patch over some of (n, 3, h, w)."""
     side = pictures.shape[-1]
-    axis = torch.linspace(-1, 1, side)
+    axis = chance.axis(-1, 1, side)
     turn, far = chance.uniform(0, 6.3)[:, None, None], chance.uniform(0.3, 1.1)[:, None, None]
     along = turn.cos() * axis[None, None, :] + turn.sin() * axis[None, :, None]
     wide = torch.where(chance.happens(0.5), chance.uniform(0.04, 0.2), 9.0)[:, None, None]
@@ -64,18 +61,12 @@ def hidden(chance: Chance, pictures: torch.Tensor, probability: float) -> torch.
 def noisy(chance: Chance, pictures: torch.Tensor) -> torch.Tensor:
     """Add the noise of a sensor."""
     strength = chance.uniform(-0.03, 0.04).clamp(min=0)[:, None, None, None]
-    noise = torch.randn(pictures.shape, generator=chance.generator)
-    return (pictures + noise * strength).clamp(0, 1)
+    return (pictures + chance.normal(1, *pictures.shape[1:]) * strength).clamp(0, 1)
 
 
 def compressed(chance: Chance, pictures: torch.Tensor, share: float) -> torch.Tensor:
     """Save a share of uint8 (n, 3, h, w) as jpeg of low quality, and read them again."""
-    rows = torch.randperm(len(pictures), generator=chance.generator)[: int(len(pictures) * share)]
-    qualities = chance.integers(65).tolist()
-    for row in rows.tolist():
-        buffer = io.BytesIO()
-        Image.fromarray(pictures[row].permute(1, 2, 0).numpy()).save(
-            buffer, "jpeg", quality=20 + qualities[row]
-        )
-        pictures[row] = torch.from_numpy(np.array(Image.open(buffer))).permute(2, 0, 1)
+    rows = chance.order()[: int(len(pictures) * share)]
+    qualities = 20 + chance.integers(65)
+    pictures[rows] = saved(pictures[rows], qualities[rows])
     return pictures

@@ -46,7 +46,7 @@ def _put(
     pictures: torch.Tensor, wide: torch.Tensor, high: torch.Tensor, x: torch.Tensor, y: torch.Tensor
 ) -> torch.Tensor:
     """Put pictures into a part of the square, given by its half sides and its middle."""
-    inverse = torch.zeros(len(pictures), 2, 3)
+    inverse = pictures.new_zeros(len(pictures), 2, 3)
     inverse[:, 0, 0], inverse[:, 0, 2] = 1 / wide, -x / wide
     inverse[:, 1, 1], inverse[:, 1, 2] = 1 / high, -y / high
     return sample(pictures, affine_grid(inverse, list(pictures.shape), align_corners=False))

@@ -1,5 +1,6 @@
 """Batches of pairs: one view of each mark as a reference shows it, one as a photo does."""
 
+import copy
 import hashlib
 from collections import defaultdict
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from models.training.marks.atlas import Atlas
 from models.training.recipe import Pair
 from models.training.views.chance import Chance
+from models.training.views.geometry import turned
 from models.training.views.lockups import lockup
 from models.training.views.pictures import clean, photo
 
@@ -32,12 +34,21 @@ class MarkPairs:
         photos: uint8 (m, 3, h, w), the grounds.
         side: of the pictures.
         shares: how much of a batch comes from each source.
+        turns: the share of marks that are turned or mirrored, both views alike: another mark.
     """
 
     def __init__(
-        self, atlas: Atlas, photos: torch.Tensor, side: int, shares: dict[str, float], seed: int
+        self,
+        atlas: Atlas,
+        photos: torch.Tensor,
+        side: int,
+        shares: dict[str, float],
+        seed: int,
+        *,
+        turns: float = 0.0,
     ) -> None:
         self.atlas, self.photos, self.side, self.seed = atlas, photos, side, seed
+        self.turns = turns
         self.aspects = atlas.aspects()
         brands = sorted({mark.brand for mark in atlas.marks})
         number = {brand: i for i, brand in enumerate(brands)}
@@ -48,7 +59,18 @@ class MarkPairs:
         }
         self.shares = {source: share for source, share in shares.items() if len(self.rows[source])}
         self.names = self.rows.get(NAMED, np.arange(len(atlas.marks)))
+        self.lettered = np.array([mark.source == NAMED for mark in atlas.marks])
         self.kin = _kin(atlas)
+        self.device = torch.device("cpu")
+        self.held: torch.Tensor | None = None  # all marks, on a device
+
+    def to(self, device: torch.device) -> "MarkPairs":
+        """Draw on a device from now on: there the marks are held, and a batch is drawn at once."""
+        moved = copy.copy(self)
+        moved.device, moved.held = device, self.atlas.held(device)
+        moved.aspects, moved.labels = self.aspects.to(device), self.labels.to(device)
+        moved.photos = self.photos.to(device)
+        return moved
 
     def draw(self, step: int, size: int) -> Pair:
         """Draw one batch."""
@@ -60,7 +82,8 @@ class MarkPairs:
                 for source, share in self.shares.items()
             ]
         )
-        drawn = [self._views(chosen[i : i + AT_ONCE], rng) for i in range(0, len(chosen), AT_ONCE)]
+        most = AT_ONCE if self.held is None else len(chosen)
+        drawn = [self._views(chosen[i : i + most], rng) for i in range(0, len(chosen), most)]
         first, second = (torch.cat(views) for views in zip(*drawn, strict=True))
         return Pair(first, second, self.labels[chosen])
 
@@ -69,19 +92,25 @@ class MarkPairs:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw a clean picture of each mark, and a photo of it or of its kin."""
         others = np.array([rng.choice(self.kin[i]) if i in self.kin else i for i in rows.tolist()])
-        chance = Chance(int(rng.integers(1 << 62)), len(rows))
-        a, a_aspects = self.atlas.look(rows.tolist()), self.aspects[rows]
-        b, b_aspects = self.atlas.look(others.tolist()), self.aspects[others]
+        chance = self._chance(rng, len(rows))
+        (a, a_aspects), (b, b_aspects) = self._look(rows), self._look(others)
+        if self.turns:
+            few = self._chance(rng, len(rows))
+            free = few.happens(self.turns) & torch.from_numpy(~self.lettered[rows]).to(self.device)
+            which = few.integers(2, 3).bool() & free[:, None]
+            (a, a_aspects), (b, b_aspects) = (
+                turned(a, a_aspects, which),
+                turned(b, b_aspects, which),
+            )
         wide = a_aspects < LOCKUP_ASPECT_MAX
         with_a = chance.happens(0.1) & wide
         with_b = (chance.happens(0.4) & with_a) | (chance.happens(0.12) & wide)
-        with_b &= torch.from_numpy(rows == others)
+        with_b &= torch.from_numpy(rows == others).to(self.device)
         named = (with_a | with_b).nonzero()[:, 0]
         if len(named):
             names = rng.choice(self.names, len(named))
-            words, word_aspects = self.atlas.look(names.tolist()), self.aspects[names]
-            few = Chance(int(rng.integers(1 << 62)), len(named))
-            both, aspects = lockup(few, a[named], a_aspects[named], words, word_aspects)
+            few = self._chance(rng, len(named))
+            both, aspects = lockup(few, a[named], a_aspects[named], *self._look(names))
             for marks, shapes, chosen in ((a, a_aspects, with_a), (b, b_aspects, with_b)):
                 marks[named[chosen[named]]] = both[chosen[named]]
                 shapes[named[chosen[named]]] = aspects[chosen[named]]
@@ -89,9 +118,19 @@ class MarkPairs:
         first = clean(chance, a, a_aspects, self.side)
         heavy = chance.happens(0.12).nonzero()[:, 0]
         if len(heavy):
-            few = Chance(int(rng.integers(1 << 62)), len(heavy))
+            few = self._chance(rng, len(heavy))
             first[heavy] = photo(few, a[heavy], a_aspects[heavy], self.photos, self.side)
         return first, second
+
+    def _chance(self, rng: np.random.Generator, rows: int) -> Chance:
+        return Chance(int(rng.integers(1 << 62)), rows, self.device)
+
+    def _look(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return marks in [0, 1], and their proportions."""
+        if self.held is None:
+            return self.atlas.look(rows.tolist()), self.aspects[rows]
+        chosen = torch.from_numpy(rows).to(self.device)
+        return self.held[chosen].float() / 255, self.aspects[chosen]
 
 
 def _kin(atlas: Atlas) -> dict[int, list[int]]:

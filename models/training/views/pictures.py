@@ -121,7 +121,7 @@ def _gloss(
     """Light some of the marks as solid, glossy things."""
     sun = chance.normal(0.3, 2)[:, :, None, None]
     lit = (slope * sun).sum(1, keepdim=True)
-    axis = torch.linspace(-1, 1, colours.shape[-1])
+    axis = chance.axis(-1, 1, colours.shape[-1])
     sheen = chance.normal(0.15)[:, None, None, None] * axis[None, None, :, None]
     shown = chance.happens(probability)[:, None, None, None]
     return torch.where(

@@ -4,6 +4,7 @@ import torch
 
 from models.training.views.chance import Chance
 
+GOLD = (1.0, 0.8, 0.45)
 BANDS = 16  # of the surroundings that metal reflects, from below to above
 
 
@@ -73,7 +74,7 @@ def metal(chance: Chance, slope: torch.Tensor) -> torch.Tensor:
     world = _world(chance)
     turned = chance.normal(0.5)[:, None, None]
     lean, drift, wave = (chance.normal(s)[:, None, None] for s in (0.15, 0.25, 0.25))
-    axis = torch.linspace(-1, 1, side)
+    axis = chance.axis(-1, 1, side)
     where = 0.5 + chance.normal(0.2)[:, None, None] - (down + turned * across) * 0.35
     where = where + drift * axis[None, :, None] * 0.6 + wave * axis[None, None, :] * 0.5
     where = (where + lean * (axis[None, :, None] * 3).sin() * 0.3).clamp(0, 1) * (BANDS - 1)
@@ -93,7 +94,7 @@ def metal(chance: Chance, slope: torch.Tensor) -> torch.Tensor:
 
 def _world(chance: Chance) -> torch.Tensor:
     """Draw (n, BANDS) brightnesses: a step at the horizon, a slope on each side, stray stripes."""
-    band = torch.linspace(0, 1, BANDS)[None]
+    band = chance.axis(0, 1, BANDS)[None]
     horizon = chance.uniform(0.3, 0.7)[:, None]
     ground, sky = chance.uniform(0.0, 0.5)[:, None], chance.uniform(0.4, 1.0)[:, None]
     above = torch.sigmoid((band - horizon) * chance.uniform(4, 40)[:, None])
@@ -107,7 +108,7 @@ def _tint(chance: Chance) -> torch.Tensor:
     """Draw (n, 3): silver, bluish or warm light, gold, black chrome, now and then a lacquer."""
     tint = 1 + chance.normal(0.06, 3)
     kind = chance.choice((0.66, 0.12, 0.12, 0.10))
-    gold = torch.tensor([1.0, 0.8, 0.45])
+    gold = torch.tensor(GOLD, device=chance.device)
     tint = torch.where((kind == 1)[:, None], tint * gold, tint)
     tint = torch.where((kind == 2)[:, None], tint * chance.uniform(0.25, 0.6)[:, None], tint)
     return torch.where((kind == 3)[:, None], chance.uniform(0.1, 1, 3), tint)
@@ -118,7 +119,7 @@ def recolour(
 ) -> torch.Tensor:
     """Mix the channels of (n, 3, h, w) weighted colours, and shift them, from faintly to wildly."""
     amount = (chance.uniform(0, 1).pow(2) * strength)[:, None, None]
-    mix = torch.eye(3)[None] + chance.normal(1.0, 3, 3) * amount
+    mix = torch.eye(3, device=chance.device)[None] + chance.normal(1.0, 3, 3) * amount
     shift = chance.normal(0.5, 3)[:, :, None] * amount
     flat = torch.bmm(mix, colours.flatten(2)) + shift * alpha.flatten(2)
     return flat.view_as(colours).clamp(min=0).minimum(alpha)

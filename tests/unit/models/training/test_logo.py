@@ -94,6 +94,8 @@ def test_a_command_trains_and_publishes(
     logo.build(data, tmp_path / "work").trials(embed)
     kept = kept_trials(data, tmp_path / "work", 64)
     assert [list(part) for one in kept.values() for part in (one.queries, one.references)] == asked
+    only_trained = CliRunner().invoke(main, [*words, "--resume", "--minutes", "0"])
+    assert (only_trained.exit_code, only_trained.output) == (0, "")
     again = CliRunner().invoke(main, [*words, "--out", str(out), "--resume", "--minutes", "0"])
     assert again.exit_code == 1
     assert "is there already" in again.output

@@ -52,7 +52,7 @@ def test_rows_have_length_one_and_do_not_depend_on_their_neighbours() -> None:
 
 def test_weights_fit_pictures_of_another_size() -> None:
     """On maps that are the same everywhere, a resampled head computes what it did."""
-    small, large = Tower(32, widths=(8, 8, 8), dim=16), Tower(64, widths=(8, 8, 8), dim=16)
+    small, large = (Tower(side, widths=(8, 8, 8), channels=8, dim=16) for side in (32, 64))
     large.load_state_dict(fitted_to(small.state_dict(), large))
     level = torch.rand(2, 8, 1, 1)
     one = small.head(level.expand(-1, -1, 2, 2))

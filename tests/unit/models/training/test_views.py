@@ -7,14 +7,23 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from models.training.marks.atlas import SIDE, Atlas, Mark  # noqa: E402
 from models.training.views.chance import Chance  # noqa: E402
-from models.training.views.geometry import Looks, place, sample  # noqa: E402
+from models.training.views.geometry import Looks, place, sample, turned  # noqa: E402
 from models.training.views.lockups import lockup  # noqa: E402
 from models.training.views.pairs import MarkPairs, held_out  # noqa: E402
 from models.training.views.pictures import clean, photo  # noqa: E402
 from models.training.views.relief import blur, figure, slopes  # noqa: E402
 
+MADE = {
+    torch.arange, torch.eye, torch.linspace, torch.ones, torch.rand, torch.randint, torch.randn,
+    torch.randperm, torch.tensor, torch.zeros,
+}  # fmt: skip
 STILL = Looks(turn=0, tilt=0, shear=0, bend=0, crop=(0, 0))
 PHOTOS = torch.randint(0, 256, (3, 3, 80, 80), dtype=torch.uint8)
+
+GROUNDS = torch.arange(3 * 80 * 80).remainder(251).to(torch.uint8).view(1, 3, 80, 80)
+# The mean level of each view of a batch.
+FIRST = [178.68, 129.64, 91.39, 173.92, 168.6, 143.37, 179.85, 114.88]
+SECOND = [125.17, 83.59, 84.61, 64.41, 95.17, 164.43, 161.73, 134.5]
 
 
 def flags(count: int, side: int = 32) -> "torch.Tensor":
@@ -156,3 +165,57 @@ def test_a_tenth_of_the_brands_is_held_out_whatever_else_there_is() -> None:
     held = [held_out(f"brand {i}") for i in range(5000)]
     assert 400 < sum(held) < 600
     assert held == [held_out(f"brand {i}") for i in range(5000)]
+
+
+class Placed(torch.overrides.TorchFunctionMode):
+    """Fails where a tensor is made without saying on which device."""
+
+    made = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        kwargs = kwargs or {}
+        if func in MADE:
+            self.made += 1
+            assert "device" in kwargs, f"{func.__name__} makes a tensor on no named device"
+        return func(*args, **kwargs)
+
+
+def test_a_batch_is_made_where_it_is_asked_for_and_of_held_marks_is_the_same() -> None:
+    shares = {"one": 0.5, "two": 0.5}
+    plain = MarkPairs(atlas(), PHOTOS, 32, shares, seed=1, turns=0.5)
+    held = plain.to(torch.device("cpu"))
+    with Placed() as placed:
+        batch = held.draw(step=2, size=20)
+    assert placed.made > 50
+    expected = plain.draw(step=2, size=20)
+    assert torch.equal(batch.first, expected.first)
+    assert torch.equal(batch.second, expected.second)
+    assert torch.equal(batch.labels, expected.labels)
+
+
+def test_a_seed_draws_on_the_processor_what_it_always_drew() -> None:
+    """Means as the first version drew them; rounding may differ by machine."""
+    batch = MarkPairs(atlas(), GROUNDS, 32, {"one": 0.5, "two": 0.5}, seed=1).draw(2, 8)
+    for views, levels in ((batch.first, FIRST), (batch.second, SECOND)):
+        assert views.float().mean((1, 2, 3)).tolist() == pytest.approx(levels, abs=0.2)
+
+
+def test_a_mark_has_eight_turns_of_which_one_is_itself() -> None:
+    mark = torch.arange(16.0).view(1, 1, 4, 4).expand(8, 1, 4, 4)
+    which = torch.tensor([[n & 1, n & 2, n & 4] for n in range(8)]).bool()
+    marks, aspects = turned(mark, torch.full((8,), 2.0), which)
+    assert len({tuple(one.flatten().tolist()) for one in marks}) == 8
+    assert torch.equal(marks[0], mark[0])
+    assert torch.equal(marks[3], mark[0].rot90(2, (1, 2)))
+    assert aspects.tolist() == [2.0] * 4 + [0.5] * 4
+
+
+def test_names_are_never_turned() -> None:
+    made = atlas()
+    marks = tuple(Mark(m.brand, "word", m.aspect) for m in made.marks)
+    lettered = Atlas(marks, made.shelves, made.places)
+    batches = [
+        MarkPairs(lettered, PHOTOS, 32, {"word": 1.0}, seed=1, turns=share) for share in (0.5, 0.9)
+    ]
+    first, second = (pairs.draw(0, 12) for pairs in batches)
+    assert torch.equal(first.first, second.first)
