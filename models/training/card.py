@@ -69,7 +69,7 @@ def _limits(manifest: Manifest) -> str:
             "is beyond is cut off, or refused when the caller asks for that."
         )
     if manifest.unrelated_score_q99 is not None:
-        pairs = "English sentences" if manifest.modality == "text" else "items"
+        pairs = "English sentences" if "tokens_max" in manifest.preprocessing else "items"
         lines.append(
             f"- Of pairs of unrelated {pairs}, 1 in 100 scores above "
             f"{manifest.unrelated_score_q99}: the default threshold of open-set answers. "
