@@ -69,7 +69,8 @@ def _limits(manifest: Manifest) -> str:
             "is beyond is cut off, or refused when the caller asks for that."
         )
     if manifest.unrelated_score_q99 is not None:
-        is_prose = manifest.modality == "text" and "view" not in manifest.preprocessing
+        read = manifest.preprocessing
+        is_prose = "tokens_max" in read and "view" not in read
         pairs = "English sentences" if is_prose else "items"
         lines.append(
             f"- Of pairs of unrelated {pairs}, 1 in 100 scores above "
