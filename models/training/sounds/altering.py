@@ -91,7 +91,8 @@ def transfers(
     cut = uniform(sounds, 0, 1, draw) < chances.line
     over = (frequency / highest).clamp(min=1e-3) ** 16 + (lowest / frequency.clamp(min=1)) ** 6
     line = torch.where(cut, 1 / (1 + over).sqrt(), torch.ones_like(over))
-    return spectrum * 10 ** (curve / 20) * line
+    whole: torch.Tensor = spectrum * 10 ** (curve / 20) * line
+    return whole
 
 
 @dataclass(frozen=True, slots=True)

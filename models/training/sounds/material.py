@@ -71,11 +71,12 @@ def word_clips(work: Path, candidates: Sequence[str]) -> Clips:
 def _spoken_by(flite: Flite, words: list[Word]) -> Clips:
     """Speak some of the English words in each of Flite's voices."""
     random.Random(FLITE_SEED).shuffle(words)  # noqa: S311 - guards nothing
-    return gathered(
-        (word.label, trimmed(flite.say(word.letters, voice), RATE, SPEECH_TRIM_DB)[:WORD_SAMPLES])
-        for word in words[:FLITE_WORDS]
-        for voice in VOICES
-    )
+    found: list[tuple[int, Samples]] = []
+    for word in words[:FLITE_WORDS]:
+        for voice in VOICES:
+            part = trimmed(flite.say(word.letters, voice), RATE, SPEECH_TRIM_DB)
+            found.append((word.label, part[:WORD_SAMPLES].astype(np.int16)))
+    return gathered(found)
 
 
 def speech_clips(folder: Path, work: Path) -> tuple[Clips, Clips]:

@@ -68,7 +68,7 @@ def aligned(query: Cepstra, references: Sequence[Cepstra]) -> NDArray[np.float32
         ending = lengths == at - rows + 2
         found[ending] = now[ending, -1]
         before, last = last, now
-    return -found / (rows + lengths).astype(np.float32)
+    return np.asarray(-found / (rows + lengths), np.float32)
 
 
 def _down(diagonal: NDArray[np.float32]) -> NDArray[np.float32]:

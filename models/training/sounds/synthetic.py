@@ -55,7 +55,8 @@ def _noise(time: torch.Tensor, like: torch.Tensor, draw: torch.Generator) -> tor
     frequency = torch.fft.rfftfreq(len(time), 1 / RATE, device=like.device)
     middle, width = _log(like, 100, 7000, draw), uniform(like, 0.05, 4, draw)
     away = (frequency.clamp(min=1) / middle).log2() / width
-    return torch.fft.irfft(spectrum * torch.exp(-away.square()), n=len(time))
+    banded: torch.Tensor = torch.fft.irfft(spectrum * torch.exp(-away.square()), n=len(time))
+    return banded
 
 
 def synthetic(count: int, seconds: float, seed: int) -> Clips:
