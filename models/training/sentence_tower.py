@@ -45,7 +45,7 @@ class Layer(nn.Module):
     def forward(self, rows: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         """Map (n, t, width) to the same, with `bias` (n, 1, 1, t) added to the attention."""
         q, k, v = (self._parted(one(rows)) for one in (self.query, self.key, self.value))
-        if torch.jit.is_tracing():  # written out, it is the pattern that ONNX Runtime fuses
+        if torch.onnx.is_in_onnx_export():  # written out, it is the pattern that ONNX Runtime fuses
             scores = q @ k.transpose(-1, -2) / (q.shape[-1] ** 0.5) + bias
             seen = scores.softmax(-1) @ v
         else:
@@ -56,7 +56,8 @@ class Layer(nn.Module):
 
     def _parted(self, rows: torch.Tensor) -> torch.Tensor:
         """Part the width among the heads: (n, heads, t, width / heads)."""
-        return rows.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        count, length, width = rows.shape
+        return rows.view(count, length, self.heads, width // self.heads).transpose(1, 2)
 
 
 class SentenceTower(nn.Module):

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
 from models.spelling import words
 

@@ -28,7 +28,7 @@ def write_delta(path: Path, start: nn.Module, end: nn.Module) -> None:
             arrays[f"{name}:scale"] = scale
             levels = np.rint(rows / np.maximum(scale, 1e-30)).astype(np.int8)
             arrays[f"{name}:levels"] = levels.reshape(change.shape)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(path, **arrays)
 
 
 def add_delta(tower: nn.Module, path: Path, alpha: float = 1.0) -> None:

@@ -30,7 +30,7 @@ def embedded_ids(tower: SentenceTower, ids: torch.Tensor, at_once: int = 256) ->
     """Embed sequences of token ids, padded by 0, with a tower; those of a length together."""
     order = (ids > 0).sum(1).argsort()
     device, rows = device_of(tower), list[torch.Tensor]()
-    for some in order.split(at_once):
+    for some in torch.split(order, at_once):
         part = ids[some]
         part = part[:, : int((part > 0).sum(1).max())].to(device).long()
         rows.append(tower(part, (part > 0).long()).float())

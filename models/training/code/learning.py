@@ -74,7 +74,8 @@ class WithQueue:
             a, b, labels = (rows[-self.way.queue :] for rows in joined)
             self.queue = (a, b, labels)
         keys = Keys(*plain, *soft, *queue)
-        return self.objective(questions, codes, batch.labels, keys)
+        loss: torch.Tensor = self.objective(questions, codes, batch.labels, keys)
+        return loss
 
     @torch.no_grad()
     def _followed(self, tower: nn.Module) -> nn.Module:
@@ -87,11 +88,11 @@ class WithQueue:
     def _softened(self, batch: Batch) -> Batch:
         self.step += 1
         draw = torch.Generator(batch.labels.device).manual_seed(self.step)
-        both = [
+        questions, codes = (
             (soften(ids, mask, self.kinds, self.mask_id, draw), mask)
             for ids, mask in (batch.questions, batch.codes)
-        ]
-        return Batch(*both, batch.labels)
+        )
+        return Batch(questions, codes, batch.labels)
 
 
 def embed(tower: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

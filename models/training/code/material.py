@@ -107,12 +107,11 @@ def material_of(
     bare = [written(pair.bare[:CHARACTERS], pair.language, split) for pair in pairs]
     whole = [written(pair.code[:CHARACTERS], pair.language, split) for pair in pairs]
     asked_ids = tokens_of(questions, tokenizer, QUESTION_TOKENS)
-    codes = [
-        Tokens(ids.to(device)) for ids in tokens_of(bare + whole, tokenizer, CODE_TOKENS).chunk(2)
-    ]
+    bare_ids, whole_ids = tokens_of(bare + whole, tokenizer, CODE_TOKENS).chunk(2)
     return Material(
-        Tokens(asked_ids.view(len(pairs), STYLES, -1).to(device)),
-        *codes,
+        questions=Tokens(asked_ids.view(len(pairs), STYLES, -1).to(device)),
+        bare=Tokens(bare_ids.to(device)),
+        documented=Tokens(whole_ids.to(device)),
         near=None if near is None else torch.from_numpy(near).to(device),
         seed=seed,
     )

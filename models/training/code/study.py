@@ -89,7 +89,7 @@ class Study:
             report_steps=50, check_steps=1_000_000_000, minutes=minutes,
         )  # fmt: skip
         kinds = kinds_of(self.tokenizer).to(self.device)
-        mask_id = self.tokenizer.token_to_id("[MASK]")
+        mask_id = self.tokenizer.token_to_id("[MASK]") or 0
         lose = WithQueue(way, kinds, mask_id) if way.queue else InBatch(way)
         learnt = fit(
             tower,
