@@ -82,14 +82,14 @@ def build(data: Path, work: Path) -> Recipe:
         stages=[
             Stage(
                 preprocessing=preprocessing(),
-                tower=CropEncoder().to(memory_format=torch.channels_last),
+                tower=CropEncoder(),
                 pairs=PrintedNames(pairs, press, SEED),
                 schedule=Schedule(steps=STEPS[0], size=SIZES[0], rate=RATES[0], check_steps=500),
                 lose=Aligned(names, objective, pooled=False),
             ),
             Stage(
                 preprocessing=preprocessing(),
-                tower=CropEncoder().to(memory_format=torch.channels_last),
+                tower=CropEncoder(),
                 pairs=PrintedNames(pairs, press, SEED + 1, _mined(names, pairs, work)),
                 schedule=Schedule(steps=STEPS[1], size=SIZES[1], rate=RATES[1], check_steps=500),
                 lose=Aligned(names, objective, pooled=True),

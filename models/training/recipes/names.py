@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.modality import Item
 from models.texts.characters import romanised
@@ -85,7 +87,7 @@ def preprocessing() -> dict[str, object]:
     return {"characters_max": CHARACTERS_MAX}
 
 
-def as_items(embed: Embed, names: Sequence[str]) -> trials.Rows:
+def as_items(embed: Embed, names: Sequence[str]) -> NDArray[np.float32]:
     """Embed names, and something for those of which nothing was read."""
     return embed([Item("text", name if romanised(name) else "x") for name in names])
 

@@ -96,4 +96,5 @@ class NameEncoder(nn.Module):
         second = nn.functional.pad(characters, (2, 0))[:, :-2]
         trigrams = (characters + IDS * before + IDS * IDS * second) % BUCKETS
         found: torch.Tensor = self.letters(characters) + self.bigrams(characters + IDS * before)
-        return found + self.trigrams(trigrams)
+        found = found + self.trigrams(trigrams)
+        return found
