@@ -96,5 +96,5 @@ class NameEncoder(nn.Module):
         second = nn.functional.pad(characters, (2, 0))[:, :-2]
         trigrams = (characters + IDS * before + IDS * IDS * second) % BUCKETS
         found: torch.Tensor = self.letters(characters) + self.bigrams(characters + IDS * before)
-        found = found + self.trigrams(trigrams)
-        return found
+        summed: torch.Tensor = found + self.trigrams(trigrams)
+        return summed
