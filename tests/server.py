@@ -12,13 +12,18 @@ from typing import Self
 from tests.pace import PACE
 
 
+MODELS = "minilm,logo"  # all that ship take four times as long to load
+
+
 class Server:
-    """`semblance serve` on a free port; a context manager."""
+    """`semblance serve` on a free port, of the shipped encoders with `MODELS`; a context manager."""
 
     def __init__(self, folder: Path, *flags: str, samples: bool = False) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("SEMBLANCE_")}
         command = [sys.executable, "-m", "service", "serve", "--port", "0"]
-        command += ["--data-dir", str(folder), "--samples", str(samples), *flags]
+        command += ["--data-dir", str(folder), "--samples", str(samples)]
+        command += [] if "--bundles-dir" in flags else ["--models", MODELS]
+        command += flags
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env=clean, cwd=Path(__file__).parents[1]
         )
