@@ -11,12 +11,11 @@ from typing import Self
 
 from tests.pace import PACE
 
-
 MODELS = "minilm,logo"  # all that ship take four times as long to load
 
 
 class Server:
-    """`semblance serve` on a free port, of the shipped encoders with `MODELS`; a context manager."""
+    """`semblance serve` on a free port, with `MODELS` of what ships; a context manager."""
 
     def __init__(self, folder: Path, *flags: str, samples: bool = False) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("SEMBLANCE_")}
