@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 from index.galleries import Galleries
-from models.bundle import check_folder, list_bundles
+from models.bundle import Bundle, check_folder, list_bundles
 from models.errors import BundleUnsupported
+from models.modality import Modality, open_modality
 from models.onnx_encoder import OnnxEncoder, Read
 from models.onnx_session import cores
 from models.pictures.ocr import Reader
@@ -30,7 +32,7 @@ from service.scanner import Scanner
 from service.searcher import Searcher
 from service.settings import ALL, Settings, SettingsInvalid
 from service.shared_allowance import SharedAllowance
-from service.shelf import Shelf
+from service.shelf import Model, Shelf
 from service.traces import Traces
 
 
@@ -68,6 +70,19 @@ def open_reader(settings: Settings) -> Read | None:
         ) from error
 
 
+def folder_of(name: str, settings: Settings) -> Path:
+    """Find a bundle by its name.
+
+    Raises:
+        ModelUnknown: the folder holds none of that name.
+    """
+    folders = {folder.name: folder for folder in list_bundles(settings.bundles_dir)}
+    if name not in folders:
+        there = ", ".join(folders) or "none"
+        raise ModelUnknown(f"the bundles folder holds no {name!r}; there are: {there}")
+    return folders[name]
+
+
 def open_lane(name: str, *, settings: Settings, metrics: Metrics, read: Read | None = None) -> Lane:
     """Open a bundle of the folder by its name, and start its lane.
 
@@ -78,18 +93,35 @@ def open_lane(name: str, *, settings: Settings, metrics: Metrics, read: Read | N
         ModelUnknown: the folder holds no bundle of that name.
         BundleError: it is damaged, foreign, too new or answers its probe wrongly.
     """
-    folders = {folder.name: folder for folder in list_bundles(settings.bundles_dir)}
-    if name not in folders:
-        there = ", ".join(folders) or "none"
-        raise ModelUnknown(f"the bundles folder holds no {name!r}; there are: {there}")
+    folder = folder_of(name, settings)
     encoder = OnnxEncoder.open(
-        folders[name], threads=settings.threads, provider=settings.provider, read=read
+        folder, threads=settings.threads, provider=settings.provider, read=read
     )
-    check_folder(folders[name], encoder.name)
-    even = encoder.cost_max if encoder.cost_min == encoder.cost_max else None
-    batching = Batching.of(settings, on_gpu=encoder.provider == "cuda", even_cost=even)
+    check_folder(folder, encoder.name)
+    batching = batching_of(encoder, settings, on_gpu=encoder.provider == "cuda")
     rate = measured_rate(encoder, batching)
     return Lane(encoder, metrics, settings, rate=rate, batching=batching, decoders=cores())
+
+
+def describe(name: str, settings: Settings) -> Model:
+    """Verify a bundle's files, and describe it; its encoder stays asleep until it is asked for.
+
+    Raises:
+        ModelUnknown: the folder holds no bundle of that name.
+        BundleError: it is damaged, foreign or too new.
+    """
+    bundle = Bundle.open(folder_of(name, settings))
+    manifest = bundle.manifest
+    check_folder(bundle.folder, manifest.name)
+    modality = open_modality(manifest.modality, manifest.preprocessing, bundle.folder)
+    batching = batching_of(modality, settings, on_gpu=False)
+    return Model.asleep(bundle, modality, batching.call_cost_max)
+
+
+def batching_of(costs: OnnxEncoder | Modality, settings: Settings, *, on_gpu: bool) -> Batching:
+    """Choose how an encoder's items are batched, by what they cost."""
+    even = costs.cost_max if costs.cost_min == costs.cost_max else None
+    return Batching.of(settings, on_gpu=on_gpu, even_cost=even)
 
 
 def open_galleries(settings: Settings, metrics: Metrics) -> Galleries:
@@ -162,8 +194,13 @@ def open_allowance(settings: Settings, redis: RedisDoor | None) -> Allowance:
     return local if redis is None else SharedAllowance(local, redis)
 
 
-def open_shelf(settings: Settings, metrics: Metrics, meanwhile: Callable[[], None]) -> Shelf:
-    """Open the encoders that are wanted; `meanwhile` is called between two of them.
+def open_shelf(
+    settings: Settings, metrics: Metrics, meanwhile: Callable[[], None], *, asleep: bool
+) -> Shelf:
+    """Open the encoders that are wanted, or leave them asleep until they are asked.
+
+    Args:
+        meanwhile: is called between two of them.
 
     Raises:
         BundleError, ModelUnknown, SettingsInvalid: none is left open.
@@ -178,14 +215,19 @@ def open_shelf(settings: Settings, metrics: Metrics, meanwhile: Callable[[], Non
     try:
         for name in wanted_bundles(settings):
             meanwhile()
-            shelf.add(opener(name))
+            if asleep:
+                shelf.put(describe(name, settings))
+            else:
+                shelf.add(opener(name))
     except BaseException:
         shelf.close()
         raise
     return shelf
 
 
-def open_both(settings: Settings, metrics: Metrics, closing: ExitStack) -> tuple[Galleries, Shelf]:
+def open_both(
+    settings: Settings, metrics: Metrics, closing: ExitStack, *, asleep: bool
+) -> tuple[Galleries, Shelf]:
     """Open the galleries while the encoders are opened: each may take seconds.
 
     Args:
@@ -206,7 +248,7 @@ def open_both(settings: Settings, metrics: Metrics, closing: ExitStack) -> tuple
                 opening.result()
 
         closing.callback(close_galleries)
-        shelf = open_shelf(settings, metrics, told)
+        shelf = open_shelf(settings, metrics, told, asleep=asleep)
         closing.callback(shelf.close)
         return opening.result(), shelf
 
@@ -224,8 +266,11 @@ def leaving(
     return leave
 
 
-def assemble(settings: Settings) -> Parts:
+def assemble(settings: Settings, *, asleep: bool = False) -> Parts:
     """Open everything that the service stands on.
+
+    Args:
+        asleep: whether encoders are opened when they are asked for: for one caller, who asks one.
 
     Raises:
         BundleError: an encoder cannot be served.
@@ -246,7 +291,7 @@ def assemble(settings: Settings) -> Parts:
         traces = None if settings.otlp_url is None else Traces(settings.otlp_url)
         if traces is not None:
             closing.callback(traces.close)
-        galleries, shelf = open_both(settings, metrics, closing)
+        galleries, shelf = open_both(settings, metrics, closing, asleep=asleep)
         close = closing.pop_all().close
     embedder = Embedder(
         shelf,

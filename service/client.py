@@ -167,7 +167,7 @@ async def open_client(
 
     # One caller, and no event loop of its own: neither keys nor a cache to share would serve it.
     alone = {"keys_file": None, "redis_url": None}
-    parts = assemble(settings.model_copy(update=alone))
+    parts = assemble(settings.model_copy(update=alone), asleep=True)
     try:
         transport = InProcess(create_app(parts))
         async with (

@@ -12,8 +12,10 @@ from anyio import CancelScope
 from anyio.to_thread import run_sync
 
 from index.errors import SpaceMismatch
+from models.bundle import Bundle
 from models.errors import BundleError
 from models.manifest import Manifest
+from models.modality import Modality
 from service.errors import LaneDead, ModelUnknown, RequestInvalid
 from service.lane import Lane
 from service.metrics import Metrics
@@ -57,6 +59,21 @@ class Model:
             lane=lane,
         )
 
+    @classmethod
+    def asleep(cls, bundle: Bundle, modality: Modality, call_cost_max: int) -> "Model":
+        """Describe a bundle whose encoder is opened when it is asked for."""
+        manifest = bundle.manifest
+        return cls(
+            name=manifest.name,
+            space=bundle.space,
+            dim=manifest.dim,
+            modality=manifest.modality,
+            cost_max=modality.cost_max,
+            call_items_max=max(1, call_cost_max // modality.cost_max),
+            manifest=manifest,
+            lane=None,
+        )
+
 
 class Shelf:
     """The models by name, each with its lane.
@@ -92,7 +109,10 @@ class Shelf:
 
     def add(self, lane: Lane) -> Model:
         """Take a lane that runs already."""
-        model = Model.of(lane)
+        return self.put(Model.of(lane))
+
+    def put(self, model: Model) -> Model:
+        """Take a model; one that is asleep is opened when it is asked for."""
         self._models[model.name] = model
         self._show(model.name)
         return model

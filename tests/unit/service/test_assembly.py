@@ -1,5 +1,6 @@
 """The assembly: what was opened is closed again where the rest cannot be."""
 
+import asyncio
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from index.galleries import Galleries
 from models.errors import BundleCorrupt
 from service import assembly
 from service.settings import Settings
+from service.shelf import Model
 
 NAMES = [f"m{number}" for number in range(200)]
 
@@ -64,3 +66,17 @@ def test_a_folder_in_use_is_told_before_the_next_encoder(
     finally:
         holder.close()
     assert len(opened) < len(NAMES)
+
+
+def test_an_encoder_is_described_asleep_as_it_is_awake(tmp_path: Path) -> None:
+    told = Settings(data_dir=tmp_path, models="names")
+    parts = assembly.assemble(told, asleep=True)
+    try:
+        model = parts.embedder.shelf.model("names")
+        assert model.lane is None
+        lane = asyncio.run(parts.embedder.shelf.lane(model))
+        awake = Model.of(lane)
+    finally:
+        parts.close()
+    for field in ("name", "space", "dim", "modality", "cost_max", "call_items_max", "manifest"):
+        assert getattr(model, field) == getattr(awake, field), field
