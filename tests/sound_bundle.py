@@ -81,7 +81,7 @@ def write_sound_bundle(folder: Path, name: str = "loudness", **config: Any) -> P
     )
     contents = {
         MODEL_NAME: path.read_bytes(),
-        PROBE_NAME: render_probe([ProbeItem.of_file(item) for item in items], rows),
+        PROBE_NAME: render_probe([ProbeItem.of(item) for item in items], rows),
     }
     path.unlink()
     write_bundle(folder / name, manifest, contents)

@@ -14,10 +14,9 @@ def test_text_in_both_spellings() -> None:
     assert parse_item("a") == parse_item({"text": "a"}) == Item("text", "a")
 
 
-@pytest.mark.parametrize("kind", ["code", "record"])
-def test_a_kind_that_is_not_served_is_said_to_be_unsupported(kind: str) -> None:
-    with pytest.raises(ModalityUnsupported, match=kind):
-        parse_item({kind: "AAAA"})
+def test_a_kind_that_is_not_served_is_said_to_be_unsupported() -> None:
+    with pytest.raises(ModalityUnsupported, match="record"):
+        parse_item({"record": "AAAA"})
 
 
 @pytest.mark.parametrize(
