@@ -6,13 +6,10 @@ outside themselves are refused, and the process that draws has a limit of memory
 
 import re
 import struct
-import subprocess
-import sys
 import threading
-from contextlib import suppress
-from typing import Self
 
 from models.errors import InputError, ItemTooLarge, ItemUndecodable, ModalityUnsupported
+from service.expendable import Expendable
 
 SIDE = 256  # of the longer side; encoders take less, and drawing takes a fourth of 512's time
 BYTES_MAX = 4 << 20
@@ -57,12 +54,11 @@ def check(content: bytes) -> str:
     return text
 
 
-class Rasteriser:
+class Rasteriser(Expendable):
     """Draws SVGs, one after the other; a context manager, and for one thread."""
 
     def __init__(self, *, seconds_max: float = SECONDS_MAX) -> None:
-        self._seconds_max = seconds_max
-        self._child: subprocess.Popen[bytes] | None = None
+        super().__init__("service.drawing", seconds_max)
 
     def png(self, content: bytes) -> bytes:
         """Draw an SVG with its longer side as `SIDE` pixels, on nothing.
@@ -95,31 +91,6 @@ class Rasteriser:
             return body
         words = body.decode("utf-8", "replace")
         raise _error(words)
-
-    def close(self) -> None:
-        """End the process."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.kill()
-            with suppress(BrokenPipeError), child:  # waits for its end, and closes the pipes
-                pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._child is None:
-            self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "service.drawing"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={"PYTHONPATH": ":".join(filter(None, sys.path))},
-            )
-        return self._child
 
 
 def _error(words: str) -> InputError:

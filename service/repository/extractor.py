@@ -2,14 +2,11 @@
 
 import importlib.util
 import struct
-import subprocess
-import sys
 import threading
-from contextlib import suppress
-from typing import Self
 
 import orjson
 
+from service.expendable import Expendable
 from service.repository.extracting import HEAD, LENGTH
 from service.repository.reading import Read, unwritten
 from service.source import SourceInvalid
@@ -28,12 +25,11 @@ def check_installed() -> None:
         raise SourceInvalid("source code is read by an extra: pip install 'semblance[code]'")
 
 
-class Extractor:
+class Extractor(Expendable):
     """Parses files, one after the other; a context manager, and for one thread."""
 
     def __init__(self, *, seconds_max: float = SECONDS_MAX) -> None:
-        self._seconds_max = seconds_max
-        self._child: subprocess.Popen[bytes] | None = None
+        super().__init__("service.repository.extracting", seconds_max)
 
     def read(self, path: str, content: bytes) -> Read:
         """Find what stands in a file; one that breaks the parser holds nothing."""
@@ -53,28 +49,3 @@ class Extractor:
         finally:
             late.cancel()
         return unwritten(found)
-
-    def close(self) -> None:
-        """End the process."""
-        child, self._child = self._child, None
-        if child is not None:
-            child.kill()
-            with suppress(BrokenPipeError), child:  # waits for its end, and closes the pipes
-                pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._child is None:
-            self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "service.repository.extracting"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={"PYTHONPATH": ":".join(filter(None, sys.path))},
-            )
-        return self._child
