@@ -17,6 +17,7 @@ from index.calibration import Calibration
 from index.errors import GalleryError, SnapshotCorrupt
 from index.exemplar import Entry, Exemplar, check_name, entries, rows_of
 from index.frames import END, HEAD, read_frames
+from index.label_scores import NEAREST, check_label_score
 from index.store import WholeRow
 from index.vectors import DIM_MAX, Rows
 
@@ -50,6 +51,7 @@ class Head:
     taken_at: str
     calibration: Calibration | None
     lexical: float | None = None
+    label_score: str = NEAREST
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,10 @@ def packed_head(head: Head) -> bytes:
     told = asdict(head)
     if head.lexical is None:  # so that what knows no words can read it
         del told["lexical"]
+    if head.label_score == NEAREST:  # as above
+        del told["label_score"]
+    if head.calibration is not None and head.calibration.label_score == NEAREST:
+        del told["calibration"]["label_score"]
     return json.dumps(told).encode()
 
 
@@ -204,12 +210,13 @@ def _head(content: bytes) -> Head:
     if len(content) > _HEAD_BYTES_MAX:
         raise SnapshotCorrupt("the snapshot is damaged: its head is too long")
     try:
-        told = _object(content, _HEAD_TYPES, {"lexical": (float,)})
+        told = _object(content, _HEAD_TYPES, {"lexical": (float,), "label_score": (str,)})
         head = Head(**told | {"calibration": _calibration(told["calibration"], told["space"])})
         for name in ("gallery", "space", "model"):
             if (value := getattr(head, name)) is not None:
                 check_name(value, name)
         check_index(head.index)
+        check_label_score(head.label_score)
         _seq(head.seq)
         for moment in (head.created_at, head.taken_at):
             datetime.fromisoformat(moment)
@@ -226,7 +233,9 @@ def _head(content: bytes) -> Head:
 def _calibration(told: dict[str, Any] | None, space: str) -> Calibration | None:
     if told is None:
         return None
-    _check_types(told, _CALIBRATION_TYPES)
+    rule = {"label_score": (str,)} if "label_score" in told else {}
+    _check_types(told, {**_CALIBRATION_TYPES, **rule})
+    check_label_score(told.get("label_score", NEAREST))
     if told["space"] != space:
         raise SnapshotCorrupt(f"its calibration is of space {told['space']!r}")
     return Calibration(**told)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from index.calibration import Calibration
+from index.label_scores import LabelScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Lexical:
 class GalleryState:
     """A gallery at one moment; `created_at` is ISO 8601 in UTC, `recall` is what was found.
 
-    `lexical` is None where no words are kept.
+    `lexical` is None where no words are kept; `label_score` is how its labels are ranked.
     """
 
     name: str
@@ -35,3 +36,4 @@ class GalleryState:
     calibration: Calibration | None
     calibration_stale: bool
     lexical: Lexical | None
+    label_score: LabelScore

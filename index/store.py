@@ -12,6 +12,7 @@ from index import job_rows, word_rows
 from index.database import Connection
 from index.exemplar import Entry, StoredExemplar
 from index.filters import Binding
+from index.label_scores import NEAREST, LabelScore
 from index.vectors import Rows
 
 # A condition on `exemplars`, and its bindings.
@@ -24,7 +25,7 @@ _LOAD_ROWS = 8192  # read at once at start: 12 MB of vectors at 384 dimensions
 
 @dataclass(frozen=True, slots=True)
 class GalleryRow:
-    """A gallery as the store keeps it; `calibration` is JSON, `lexical` what words weigh."""
+    """A gallery as the store keeps it; `calibration`, `alarms` are JSON, `lexical` is a weight."""
 
     gallery: int
     name: str
@@ -37,6 +38,8 @@ class GalleryRow:
     created_at: str
     calibration: str | None
     lexical: float | None = None
+    label_score: LabelScore = NEAREST
+    alarms: str | None = None
 
 
 class WholeRow(NamedTuple):
@@ -53,7 +56,7 @@ class WholeRow(NamedTuple):
 
 _GALLERY = (
     "gallery, name, model, space, dim, backend, recall_target, seq, created_at, calibration,"
-    " lexical"
+    " lexical, label_score, alarms"
 )
 
 
@@ -97,7 +100,7 @@ def add_gallery(connection: Connection, row: GalleryRow, count: int = 0) -> int:
     values = (row.gallery or None, *astuple(row)[1:], count)
     number: int = connection.execute(
         f"INSERT INTO galleries ({_GALLERY}, count)"  # noqa: S608 - ours
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING gallery",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING gallery",
         values,
     ).get
     return number

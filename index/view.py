@@ -13,6 +13,7 @@ from index.chunks import Chunks
 from index.fusion import Fusion, Ranked, Wording, chained, near_enough, plain
 from index.hits import Hit, Mask, Positions, Scores
 from index.indexed import Indexed
+from index.label_scores import best_by_mean
 from index.lexicon import Lexicon
 from index.page import Page, positions_of
 from index.scan import Scan
@@ -21,6 +22,7 @@ from index.words import identifiers, split
 
 _GROUP_FACTOR = 8
 _GROUP_FIRST = 64
+_ROUGH_BYTES_MAX = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,27 @@ class View:
                 ranked = self._best_of_each(query, fusion, k, want, allowed, ranked)
             hits = self._hits(ranked)
             found.append([hit for hit in hits if threshold is None or hit.dense >= threshold])
+        return found
+
+    def search_by_mean(
+        self, queries: Rows, k: int, allowed: Mask | None, threshold: float | None = None
+    ) -> list[list[Hit]]:
+        """Return the best k labels of each query (q, d) by the mean score of their exemplars.
+
+        A hit is a label's nearest exemplar, with the label's mean. Every row is looked at, and
+        words do not count.
+        """
+        rows = self.vectors
+        if self.alive is not None:
+            allowed = self.alive if allowed is None else self.alive & allowed
+        step = max(1, _ROUGH_BYTES_MAX // (4 * max(1, len(rows))))
+        found = []
+        for start in range(0, len(queries), step):
+            some = queries[start : start + step]
+            for query, rough in zip(some, rows.products(some), strict=True):
+                means, nearest = best_by_mean(rows, self.codes, query, rough, k, allowed)
+                hits = self._hits(plain(means.astype(np.float32), nearest))
+                found.append([hit for hit in hits if threshold is None or hit.dense >= threshold])
         return found
 
     def _fusion(

@@ -116,6 +116,7 @@ class GalleryOut(BaseModel):
     calibration: CalibrationOut | None
     calibration_stale: bool
     lexical: LexicalOut | None = Field(description="Null where no words are kept.")
+    label_score: Literal["nearest", "mean"]
 
 
 class GalleriesReply(BaseModel):

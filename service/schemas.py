@@ -17,6 +17,7 @@ from pydantic import (
 
 from index.backend import AUTO, index_names
 from index.fusion import WEIGHT
+from index.label_scores import NEAREST, LabelScore
 from index.vectors import DIM_MAX
 from service.intake import schema_of_input, schema_of_item
 from service.numbers import DType
@@ -37,6 +38,10 @@ Rate = Annotated[float, Field(ge=1e-6, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 Pair = Annotated[list[AnyItem], Field(min_length=2, max_length=2)]
 Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
+AskedScore = Annotated[
+    LabelScore | None,
+    Field(description="How a label is scored by its exemplars, in place of the gallery's way."),
+]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # Checked by the index, in its own words; the schema lists what there is.
 IndexName = Annotated[Name, WithJsonSchema({"type": "string", "enum": index_names()})]
@@ -92,6 +97,11 @@ class GalleryRequest(Wire):
         bool | LexicalIn | None,
         Field(description="Keep the words of its exemplars: searches by text count them too."),
     ] = None
+
+    label_score: Annotated[
+        LabelScore,
+        Field(description="A label counts by its nearest exemplar, or by the mean of all it has."),
+    ] = NEAREST
 
     @property
     def weight(self) -> float | None:
@@ -151,6 +161,7 @@ class SearchRequest(QueryRequest):
 
     k: Positive = 10
     group_by_label: bool = False
+    label_score: AskedScore = None
     exact: bool = False
     include: Annotated[list[Literal["payload", "vector", "scores"]], Field(fail_fast=True)] = [
         "payload"
@@ -161,6 +172,7 @@ class IdentifyRequest(QueryRequest):
     """An open-set question: whose is this, or nobody's."""
 
     k: Positive = 5
+    label_score: AskedScore = None
     margin: Annotated[float, Field(ge=0, le=2)] | None = Field(
         None, description="Two labels closer than this are too close to tell."
     )
@@ -176,6 +188,7 @@ class ScanRequest(Wire):
     filter: FilterJson = None
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
     margin: Annotated[float, Field(ge=0, le=2)] | None = None
+    label_score: AskedScore = None
     min_seq: Seq | None = None
 
 
@@ -193,6 +206,7 @@ class CalibrateRequest(Wire):
     queries: Annotated[list[LabelledQuery], Field(fail_fast=True, max_length=LIST_MAX)] | None = (
         None
     )
+    label_score: AskedScore = None
     photos: Annotated[int, Field(ge=1, le=PHOTOS_MAX)] | None = None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from service.client import Client
-from service.connected import with_client
+from service.connected import LABEL_SCORE, with_client
 
 command = click.Group("gallery")
 FILE_PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -57,6 +57,7 @@ def item_of_file(file: Path) -> dict[str, Any]:
 @click.option("--filter", "wanted", help='E.g. \'{"payload.year": {"gte": 1950}}\'.')
 @click.option("--lexical-weight", type=click.FloatRange(0, 1), help="[the gallery's]")
 @click.option("--by-label", is_flag=True, help="The best hit of each label only.")
+@LABEL_SCORE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def search(
@@ -70,11 +71,14 @@ async def search(
     wanted: str | None,
     lexical_weight: float | None,
     by_label: bool,
+    label_score: str | None,
     as_json: bool,
 ) -> None:
     """Find the exemplars nearest to a text, or to a file."""
     item = item_of(question, file, reads, read=read)
     body: dict[str, Any] = {"query": item, "k": k, "group_by_label": by_label}
+    if label_score is not None:
+        body["label_score"] = label_score
     if lexical_weight is not None:
         body["lexical_weight"] = lexical_weight
     if wanted is not None:
@@ -98,6 +102,7 @@ async def search(
 @READS
 @READ
 @THRESHOLD
+@LABEL_SCORE
 @with_client
 async def identify(
     client: Client,
@@ -107,9 +112,11 @@ async def identify(
     reads: str | None,
     read: bool,
     threshold: float | None,
+    label_score: str | None,
 ) -> None:
     """Name the label of a text, or of a file, or say that it is unknown."""
     body = {"query": item_of(question, file, reads, read=read), "threshold": threshold}
+    body |= {} if label_score is None else {"label_score": label_score}
     result = (await client.gallery("POST", name, "/identify", body))["results"][0]
     click.echo(f"{verdict_of(result)}  threshold {result['threshold']:.3f}")
 

@@ -53,7 +53,9 @@ async def scan(gallery: str, asked: ScanRequest, parts: PartsOf, asking: AskingO
     if item.reads is not None:
         words = "a scan sees regions and reads none: leave 'reads' out, and identify a crop with it"
         raise RequestInvalid(words, param="item")
-    question = Question((), (), asked.filter, asked.threshold, asked.min_seq)
+    question = Question(
+        (), (), asked.filter, asked.threshold, asked.min_seq, label_score=asked.label_score
+    )
     scanned = await parts.scanner.scan(
         found, item, question, asking,
         regions_max=most, k=asked.k, margin=asked.margin, with_unknown=asked.unknown,
