@@ -116,6 +116,7 @@ class Gallery:
             calibration_stale=calibration is not None and calibration.stale(view.count),
             lexical=None if row.lexical is None else Lexical(row.lexical),
             label_score=row.label_score,
+            parts=view.part_count(),
         )
 
     # Writing
@@ -157,7 +158,7 @@ class Gallery:
         return [standing.get(one) == digest for one, digest in zip(ids, digests, strict=True)]
 
     def remove(self, ids: Sequence[str]) -> tuple[int, list[str]]:
-        """Remove exemplars; return the seq and those ids that stood, each once."""
+        """Remove exemplars and their parts; return the seq and the ids that stood, each once."""
         wanted = [one for one in dict.fromkeys(ids) if is_name(one)]
 
         def work(connection: Connection) -> tuple[int, list[int], list[str]]:

@@ -18,6 +18,7 @@ class GalleryState:
     """A gallery at one moment; `created_at` is ISO 8601 in UTC, `recall` is what was found.
 
     `lexical` is None where no words are kept; `label_score` is how its labels are ranked.
+    `parts` of `count` are windows of long exemplars.
     """
 
     name: str
@@ -37,3 +38,4 @@ class GalleryState:
     calibration_stale: bool
     lexical: Lexical | None
     label_score: LabelScore
+    parts: int

@@ -13,6 +13,7 @@ from index.database import Connection
 from index.exemplar import Entry, StoredExemplar
 from index.filters import Binding
 from index.label_scores import NEAREST, LabelScore
+from index.parts import span, whole_of
 from index.vectors import Rows
 
 # A condition on `exemplars`, and its bindings.
@@ -179,16 +180,29 @@ def add(
 def remove_ids(
     connection: Connection, gallery: int, ids: Iterable[str]
 ) -> tuple[list[int], list[str]]:
-    """Remove exemplars by id; return the rows and ids of those that stood."""
+    """Remove exemplars by id, with their parts; return the rows and ids of those that stood."""
+    ids = list(ids)
     found = connection.executemany(
         "SELECT row, id FROM exemplars WHERE gallery = ? AND id = ?",
         [(gallery, one) for one in ids],
     )
-    pairs = list(found)
+    standing = dict(found)
+    standing.update(_parts(connection, gallery, ids))
+    pairs = list(standing.items())
     rows = [row for row, _ in pairs]
     connection.executemany("DELETE FROM exemplars WHERE row = ?", [(row,) for row in rows])
     _forget(connection, rows)
     return rows, [one for _, one in pairs]
+
+
+def _parts(connection: Connection, gallery: int, ids: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Find the rows of the parts of these exemplars."""
+    wholes = set(ids)
+    found = connection.executemany(
+        "SELECT row, id FROM exemplars WHERE gallery = ? AND id > ? AND id < ?",
+        [(gallery, *span(one)) for one in ids],
+    )
+    return ((row, one) for row, one in found if whole_of(one) in wholes)
 
 
 def remove(connection: Connection, gallery: int, condition: Condition) -> list[int]:

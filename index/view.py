@@ -16,6 +16,7 @@ from index.indexed import Indexed
 from index.label_scores import best_by_mean
 from index.lexicon import Lexicon
 from index.page import Page, positions_of
+from index.parts import split_id, whole_of
 from index.scan import Scan
 from index.vectors import Rows
 from index.words import identifiers, split
@@ -85,6 +86,11 @@ class View:
         living = labelled if self.alive is None else labelled & self.alive
         return int(np.count_nonzero(np.bincount(self.codes[living])))
 
+    def part_count(self) -> int:
+        """Return how many of the living rows are parts of others."""
+        parts = self.page.parts[: self.n]
+        return int(np.count_nonzero(parts if self.alive is None else parts & self.alive))
+
     def best(self, queries: Rows, k: int, allowed: Mask | None) -> tuple[Scores, Positions]:
         """Return the best k of the allowed rows (n,), with their scores; dead ones are no row."""
         if self.alive is not None:
@@ -107,7 +113,9 @@ class View:
         What scores less than `threshold` by its vector is left out; what reaches `line` so stands
         before all others.
         """
-        want = max(_GROUP_FACTOR * k, _GROUP_FIRST) if group_by_label else k
+        has_parts = self.part_count() > 0
+        grouped = group_by_label or has_parts
+        want = max(_GROUP_FACTOR * k, _GROUP_FIRST) if grouped else k
         line = line if threshold is None else threshold
         fusions = [self._fusion(query, at, wording, line) for at, query in enumerate(queries)]
         most = near_enough(want) if any(fusions) else want
@@ -119,7 +127,9 @@ class View:
                 ranked = plain(scores[:want], positions[:want])
             else:
                 ranked = fusion.best(want, allowed, (scores, positions))
-            if group_by_label:
+            if has_parts and not group_by_label:
+                ranked = self._best_of_wholes(query, fusion, k, want, allowed, ranked)
+            elif group_by_label:
                 ranked = self._best_of_each(query, fusion, k, want, allowed, ranked)
             hits = self._hits(ranked)
             found.append([hit for hit in hits if threshold is None or hit.dense >= threshold])
@@ -187,10 +197,37 @@ class View:
         parts: Iterable[tuple[float, float] | None] = repeat(None, len(at))
         if ranked.lexical is not None:
             parts = zip(ranked.dense.tolist(), ranked.lexical.tolist(), strict=True)
-        return [
-            Hit(page.ids[i], page.label(i), score, int(page.numbers[i]), fused=fused)
-            for i, score, fused in zip(at, ranked.scores.tolist(), parts, strict=True)
-        ]
+        hits = []
+        for i, score, fused in zip(at, ranked.scores.tolist(), parts, strict=True):
+            one, seconds = split_id(page.ids[i])
+            row = int(page.numbers[i])
+            hits.append(Hit(one, page.label(i), score, row, fused=fused, seconds=seconds))
+        return hits
+
+    def _best_of_wholes(
+        self,
+        query: Rows,
+        fusion: Fusion | None,
+        k: int,
+        want: int,
+        allowed: Mask | None,
+        ranked: Ranked,
+    ) -> Ranked:
+        """Return the best row of each of the best k exemplars, a whole or one of its parts.
+
+        Long exemplars have hundreds of parts that are alike, so that more and more are looked at.
+        """
+        while True:
+            first: dict[str, int] = {}
+            for at, i in enumerate(ranked.positions.tolist()):
+                first.setdefault(whole_of(self.page.ids[i]), at)
+            if len(first) >= k or len(ranked) < want:
+                return ranked[np.fromiter(first.values(), np.intp, len(first))[:k]]
+            want *= _GROUP_FACTOR
+            if fusion is None:
+                ranked = plain(*self._nearest(query, want, allowed))
+            else:
+                ranked = fusion.best(want, allowed)
 
     def _best_of_each(
         self,

@@ -117,6 +117,7 @@ class GalleryOut(BaseModel):
     calibration_stale: bool
     lexical: LexicalOut | None = Field(description="Null where no words are kept.")
     label_score: Literal["nearest", "mean"]
+    parts: int = Field(description="How many of `count` are windows of long exemplars.")
 
 
 class GalleriesReply(BaseModel):
