@@ -4,7 +4,7 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol, TypeVar, cast
@@ -30,16 +30,31 @@ Reads = str | Literal[True] | None
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """How a long item is cut into windows.
+
+    Args:
+        seconds: of windows, one length or several; none: as much as the encoder takes in.
+        hop_seconds: from one window to the next; None: half of the shortest.
+    """
+
+    seconds: tuple[float, ...] = ()
+    hop_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One raw input, as it came over the wire.
 
     Args:
         reads: what it says beside what it shows; never an empty text.
+        cut: how it is cut into windows, of which all are embedded; None: it is embedded at once.
     """
 
     modality: str
     content: Content
     reads: Reads = None
+    cut: Cut | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

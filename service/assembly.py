@@ -22,6 +22,7 @@ from service.imports.files import Files
 from service.imports.runner import Imports
 from service.keys import Keys
 from service.lane import Lane, measured_rate
+from service.long_items import Lengths
 from service.metrics import GalleryRows, Metrics
 from service.parts import Parts
 from service.recall import Recall
@@ -298,6 +299,7 @@ def assemble(settings: Settings, *, asleep: bool = False) -> Parts:
         interactive_items_max=settings.interactive_items_max,
         recall=recall,
         remote=remote,
+        lengths=Lengths(settings.sound_seconds_max, settings.windows_max),
     )
     enroller = Enroller(
         embedder,

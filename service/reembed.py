@@ -103,7 +103,7 @@ async def _reported(
     calibration: str | None = None,
     late: int | None = None,
 ) -> Report:
-    count = (await copy.state(copy.new))["count"]
+    count = await copy.count(copy.new)
     done = copy.tally, count, copy.seq, quiet
     return Report(copy.old, *done, looked, found, calibration, late)
 

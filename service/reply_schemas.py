@@ -170,6 +170,7 @@ class EnrolReply(BaseModel):
     enrolled: int
     unchanged: int
     truncated: list[int]
+    parts: int = Field(description="Windows of long exemplars, which stand beside them.")
     failed: list[FailedOut]
 
 
@@ -267,6 +268,9 @@ class HitOut(BaseModel):
     payload: dict[str, Any] | None = None
     vector: list[float] | None = None
     scores: ScoresOut | None = None
+    seconds: list[float] | None = Field(
+        None, description="From and to, where a window of a long exemplar was found."
+    )
 
 
 class HitsOut(BaseModel):

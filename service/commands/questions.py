@@ -115,7 +115,8 @@ async def identify(
     label_score: str | None,
 ) -> None:
     """Name the label of a text, or of a file, or say that it is unknown."""
-    body = {"query": item_of(question, file, reads, read=read), "threshold": threshold}
+    body: dict[str, Any] = {"query": item_of(question, file, reads, read=read)}
+    body["threshold"] = threshold
     body |= {} if label_score is None else {"label_score": label_score}
     result = (await client.gallery("POST", name, "/identify", body))["results"][0]
     click.echo(f"{verdict_of(result)}  threshold {result['threshold']:.3f}")
