@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index import compaction, store, upkeep
+from index.alarms import Alarms
 from index.calibration import Calibration, measured
 from index.coalescing import AT_ONCE_MAX, Coalescing
 from index.cursors import row_after
@@ -30,7 +31,7 @@ from index.page import Page
 from index.published import Published
 from index.reader import Reader
 from index.scan import USUAL, open_scan, scan_names
-from index.state import GalleryState, Lexical
+from index.state import GalleryState, IndexState, state_of
 from index.upkeep import Upkeep
 from index.vectors import Rows, unit_rows
 from index.view import View
@@ -66,6 +67,7 @@ class Gallery:
         self._scan_name = row.backend if row.backend in scan_names() else USUAL
         self._scan = Coalescing(open_scan(self._scan_name), min(cores(), AT_ONCE_MAX))
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
+        self._alarms = Alarms.from_json(row.alarms) if row.alarms else None
         words = None if row.lexical is None else Lexicon()
         empty = View.of(Page.empty(row.dim), row.seq, None, self._scan, None, words)
         self._published = Published(row.name, empty)
@@ -97,27 +99,10 @@ class Gallery:
 
     def state(self) -> GalleryState:
         """Return the gallery as it stands."""
-        view, row, calibration = self._published.seen(), self._row, self._calibration
-        return GalleryState(
-            name=row.name,
-            model=row.model,
-            space=row.space,
-            dim=row.dim,
-            index=row.backend,
-            index_in_use=self._scan_name if view.indexed is None else view.indexed.built.name,
-            recall_target=row.recall_target,
-            recall=self.upkeep.recall,
-            count=view.count,
-            labels=view.label_count(),
-            seq=view.seq,
-            index_why=self.upkeep.why,
-            created_at=row.created_at,
-            calibration=calibration,
-            calibration_stale=calibration is not None and calibration.stale(view.count),
-            lexical=None if row.lexical is None else Lexical(row.lexical),
-            label_score=row.label_score,
-            parts=view.part_count(),
-        )
+        view, upkeep = self._published.seen(), self.upkeep
+        in_use = self._scan_name if view.indexed is None else view.indexed.built.name
+        index = IndexState(in_use, upkeep.recall, upkeep.why)
+        return state_of(self._row, view, index, self._calibration, self._alarms)
 
     # Writing
 
@@ -328,6 +313,19 @@ class Gallery:
         """Return the calibration that stands, if there is one."""
         self._published.seen()
         return self._calibration
+
+    def alarms(self) -> Alarms | None:
+        """Return the threshold of scans that stands, if there is one."""
+        self._published.seen()
+        return self._alarms
+
+    def keep_alarms(self, alarms: Alarms) -> None:
+        """Set the threshold of scans, and keep it."""
+
+        def publish(_: None) -> None:
+            self._alarms = alarms
+
+        self._write(lambda c: store.set_alarms(c, self.number, alarms.to_json()), publish)
 
     def replace(self) -> None:
         """Let calls that found it look on: a snapshot was restored in its place."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, TypeVar
 
 from index import staging, store
+from index.alarms import Alarms
 from index.calibration import Calibration
 from index.database import Connection, Database, corrupt
 from index.errors import GalleryError, GalleryFull, GalleryUnknown, StoreUnavailable
@@ -205,6 +206,7 @@ def _head(row: store.GalleryRow, count: int) -> Head:
         calibration=Calibration.from_json(row.calibration) if row.calibration else None,
         lexical=row.lexical,
         label_score=row.label_score,
+        alarms=Alarms.from_json(row.alarms) if row.alarms else None,
     )
 
 
@@ -222,4 +224,5 @@ def _row(head: Head, name: str, number: int) -> store.GalleryRow:
         calibration=head.calibration.to_json() if head.calibration else None,
         lexical=head.lexical,
         label_score=check_label_score(head.label_score),
+        alarms=head.alarms.to_json() if head.alarms else None,
     )

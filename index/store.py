@@ -151,6 +151,11 @@ def set_calibration(connection: Connection, gallery: int, calibration: str) -> N
     )
 
 
+def set_alarms(connection: Connection, gallery: int, alarms: str) -> None:
+    """Keep the threshold of a gallery's scans."""
+    connection.execute("UPDATE galleries SET alarms = ? WHERE gallery = ?", (alarms, gallery))
+
+
 def add(
     connection: Connection, gallery: int, seqs: Sequence[int], entries: Sequence[Entry]
 ) -> list[int]:

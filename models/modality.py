@@ -29,6 +29,10 @@ Reads = str | Literal[True] | None
 """What stands in a picture in letters; True: it is to be read there; None: nothing, or unknown."""
 
 
+SECONDS_MIN, HOP_MIN = 0.1, 0.02  # of a window, and from one to the next
+SECONDS_MAX = 86_400
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """How a long item is cut into windows.

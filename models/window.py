@@ -38,6 +38,14 @@ class Windows(Protocol):
         """How much of an item the encoder takes in."""
         ...
 
+    def seconds_of(self, item: Item) -> float:
+        """Return how long an item is, by its head.
+
+        Raises:
+            InputError: the item is at fault.
+        """
+        ...
+
     def count(self, seconds: float, cut: Cut) -> int:
         """Return how many windows an item of so many seconds has at most."""
         ...

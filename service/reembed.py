@@ -103,7 +103,7 @@ async def _reported(
     calibration: str | None = None,
     late: int | None = None,
 ) -> Report:
-    count = await copy.count(copy.new)
+    count = (await copy.state(copy.new))["count"]
     done = copy.tally, count, copy.seq, quiet
     return Report(copy.old, *done, looked, found, calibration, late)
 
@@ -165,7 +165,7 @@ async def _check(copy: Reembedding) -> tuple[int, int]:
     Raises:
         Unfit: they differ, or too few are found.
     """
-    count = (await copy.state(copy.new))["count"]
+    count = await copy.count(copy.new)
     if count != len(copy.standing):
         raise Unfit(
             f"{copy.new!r} has {count} exemplars of {len(copy.standing)}: somebody else removed "

@@ -15,10 +15,12 @@ from pydantic import (
     model_validator,
 )
 
+from index.alarms import ALARMS_PER_HOUR_MAX
 from index.backend import AUTO, index_names
 from index.fusion import WEIGHT
 from index.label_scores import NEAREST, LabelScore
 from index.vectors import DIM_MAX
+from models.modality import HOP_MIN, SECONDS_MAX, SECONDS_MIN
 from service.intake import schema_of_input, schema_of_item
 from service.numbers import DType
 
@@ -35,6 +37,14 @@ FIELDS_MAX = 32
 PHOTOS_MAX = 2000  # drawn in one call, at some ten milliseconds each
 LIST_MAX = 100_000  # objects that are made before the setting's own bound is looked at
 Rate = Annotated[float, Field(ge=1e-6, lt=1)]
+WindowSeconds = Annotated[
+    list[Annotated[float, Field(ge=SECONDS_MIN, le=SECONDS_MAX)]],
+    Field(min_length=1, max_length=4, description="Of a sound: lengths of the windows."),
+]
+HopSeconds = Annotated[
+    float,
+    Field(ge=HOP_MIN, le=SECONDS_MAX, description="Of a sound: from one window to the next."),
+]
 Positive = Annotated[int, Field(ge=1)]
 Pair = Annotated[list[AnyItem], Field(min_length=2, max_length=2)]
 Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -184,12 +194,29 @@ class ScanRequest(Wire):
     item: AnyItem
     k: Annotated[int, Field(ge=1, description="Hits that are told of each.")] = 3
     regions_max: Positive | None = Field(None, description="Regions that are looked at.")
+    window_seconds: WindowSeconds | None = None
+    hop_seconds: HopSeconds | None = None
+    scores: bool = Field(False, description="Whether the best of every window is told.")
     unknown: bool = Field(False, description="Whether what is nobody's is told too.")
     filter: FilterJson = None
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
     margin: Annotated[float, Field(ge=0, le=2)] | None = None
     label_score: AskedScore = None
     min_seq: Seq | None = None
+
+
+class ScanCalibrateRequest(Wire):
+    """Where the threshold of scans shall lie."""
+
+    background: Annotated[
+        list[AnyItem],
+        Field(min_length=1, description="Sounds in which nothing that is enrolled occurs."),
+    ]
+    false_alarms_per_hour: Annotated[float, Field(gt=0, le=ALARMS_PER_HOUR_MAX)] = 1.0
+    window_seconds: WindowSeconds | None = None
+    hop_seconds: HopSeconds | None = None
+    label_score: AskedScore = None
+    filter: FilterJson = None
 
 
 class LabelledQuery(Wire):

@@ -21,7 +21,7 @@ from service.shelf import Model
 # Beyond either, a question takes its turn: each takes memory and all cores for a second or more.
 BULK_QUERIES = 16
 BULK_HITS = 2000
-ThresholdFrom = Literal["request", "calibration", "encoder"]
+ThresholdFrom = Literal["request", "background", "calibration", "encoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,7 @@ class Searcher:
             NotCalibrated: no threshold is given, calibrated, or stated by the encoder.
         """
         rule = question.label_score or gallery.label_score
-        model = self._model_of(gallery.space)
-        drawn = self._threshold(question.threshold, gallery, model, rule)
+        drawn = self.threshold(question.threshold, gallery, rule)
         if drawn is None:
             raise NotCalibrated(
                 f"gallery {gallery.name!r} has no threshold for labels scored by {rule!r}, and no "
@@ -245,7 +244,7 @@ class Searcher:
             model=asked,
         )
         scores = pair_scores(made.rows[0::2], made.rows[1::2])
-        drawn = self._threshold(threshold, gallery, self._model_of(space.space))
+        drawn = self.threshold(threshold, gallery, NEAREST, self._model_of(space.space))
         return Verified(
             scores=[float(score) for score in scores],
             same=[None if drawn is None else bool(score >= drawn[0]) for score in scores],
@@ -253,23 +252,26 @@ class Searcher:
             threshold_from=None if drawn is None else drawn[1],
         )
 
-    def _threshold(
+    def threshold(
         self,
         asked: float | None,
         gallery: Gallery | None,
-        model: Model | None,
-        label_score: LabelScore = NEAREST,
+        label_score: LabelScore,
+        model: Model | None = None,
     ) -> tuple[float, ThresholdFrom] | None:
         """Take the threshold asked for, else the gallery's, else what the encoder states.
 
         Args:
             label_score: what it is for; a calibration of other scores says nothing of these.
+            model: whose encoder it is; None: that of the gallery.
         """
         if asked is not None:
             return asked, "request"
         calibration = None if gallery is None else _calibration(gallery, label_score)
         if calibration is not None:
             return calibration.threshold, "calibration"
+        if model is None and gallery is not None:
+            model = self._model_of(gallery.space)
         score = None if model is None else model.manifest.unrelated_score_q99
         return None if score is None else (score, "encoder")
 

@@ -20,6 +20,7 @@ from service.imports.files import Files
 from service.imports.runner import Imports
 from service.keys import Keys
 from service.lane import Lane
+from service.listener import Listener
 from service.long_items import Lengths
 from service.metrics import Metrics
 from service.parts import Parts
@@ -95,6 +96,7 @@ def running(
         Imports(galleries, enroller, Files(folder, made.import_bytes_max)),
         searcher,
         Scanner(searcher, embedder, queue_seconds_max=made.queue_seconds_max),
+        Listener(searcher, embedder),
         metrics,
         keys,
         close,

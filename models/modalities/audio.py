@@ -12,14 +12,22 @@ import soxr
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.errors import ItemEmpty, ItemTooLarge, ItemUndecodable, ModalityUnsupported
-from models.modality import Array, Cut, Features, Item, Role, read_config
+from models.modality import (
+    HOP_MIN,
+    SECONDS_MAX,
+    SECONDS_MIN,
+    Array,
+    Cut,
+    Features,
+    Item,
+    Role,
+    read_config,
+)
 from models.sounds.fitting import SILENT, Fill, levelled, trimmed, windowed
 from models.sounds.reading import Bounds, read
 
 INPUT = "samples"
 COST_UNIT = "samples"
-SECONDS_MIN, HOP_MIN = 0.1, 0.02  # of a window, and from one to the next
-SECONDS_MAX = 86_400
 WINDOWS = (
     f"'windows' is true, or an object of seconds ({SECONDS_MIN} to {SECONDS_MAX}) and hop_seconds "
     f"({HOP_MIN} to {SECONDS_MAX});"

@@ -29,6 +29,12 @@ class SoundWindows:
         """How much of a sound the encoder hears."""
         return self._config.samples / self._config.sample_rate
 
+    def seconds_of(self, item: Item) -> float:
+        """Return how long a sound is, by its header."""
+        assert isinstance(item.content, bytes)
+        header, _ = blocks(item.content, Bounds(float("inf"), 1 << 62))
+        return header.frames / header.rate
+
     def count(self, seconds: float, cut: Cut) -> int:
         """Return how many windows a sound of so many seconds has at most."""
         hop = self._hop(cut)
@@ -42,11 +48,6 @@ class SoundWindows:
             )
         if not item.content:
             raise ItemEmpty("the sound has no bytes; send the whole file")
-        if len(item.content) > self._config.item_bytes_max:
-            raise ItemTooLarge(
-                f"the sound has {len(item.content)} bytes and the limit is "
-                f"{self._config.item_bytes_max}; send a part of it, or save it as opus"
-            )
         header, parts = blocks(
             item.content, Bounds(seconds_max, int(seconds_max * RATE * CHANNELS))
         )

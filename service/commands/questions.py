@@ -122,36 +122,6 @@ async def identify(
     click.echo(f"{verdict_of(result)}  threshold {result['threshold']:.3f}")
 
 
-@command.command("scan")
-@click.argument("name")
-@click.argument("file", type=FILE_PATH)
-@THRESHOLD
-@click.option("--regions", type=click.IntRange(min=1), help="How many are looked at. [16]")
-@click.option("--unknown", is_flag=True, help="Tell of regions that are nobody's, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_client
-async def scan(
-    client: Client,
-    name: str,
-    file: Path,
-    threshold: float | None,
-    regions: int | None,
-    unknown: bool,
-    as_json: bool,
-) -> None:
-    """Find where in FILE, a whole picture, what the gallery holds is shown; the surest first."""
-    item = item_of_file(file)
-    body = {"item": item, "threshold": threshold, "regions_max": regions, "unknown": unknown}
-    reply = await client.gallery("POST", name, "/scan", body)
-    if as_json:
-        click.echo(json.dumps(reply["found"], ensure_ascii=False))
-        return
-    for found in reply["found"]:
-        place = " ".join(f"{edge:.0f}" for edge in found["box"] or found["seconds"])
-        click.echo(f"{place:24} {verdict_of(found)}")
-    click.echo(f"{len(reply['found'])} found in {reply['regions']} regions", err=True)
-
-
 @command.command("verify")
 @click.argument("name")
 @click.argument("first", type=FILE_PATH)
