@@ -50,6 +50,7 @@ OF_ITS_OWN = {
     "cache_bytes_max", "cache_seconds_max", "batch_items_max", "batch_cost_max",
     "interactive_items_max", "drain_seconds_max", "request_seconds_max", "queue_seconds_max",
     "bulk_queue_seconds_max", "call_cost_max", "fetch_seconds_max",
+    "sound_seconds_max", "windows_max",
 }  # fmt: skip
 
 LONG = "x" * 2100
