@@ -46,7 +46,7 @@ class Gathered(logging.Handler):
         """Take a line; the lock of the handler is held."""
         try:
             self._lines.append(self.format(record))
-        except Exception:  # as the library's own handlers do: a log line ends no request
+        except Exception:  # noqa: BLE001 - as the library's own handlers do: a log line ends no request
             self.handleError(record)
         if record.levelno >= logging.WARNING:
             self.flush()
