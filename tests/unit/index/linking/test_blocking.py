@@ -32,7 +32,7 @@ def test_where_there_are_fewer_than_wanted_all_are_candidates() -> None:
 def test_of_many_rows_an_index_finds_what_it_was_measured_to_find(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    left, right = drawn(1000, seed=1), drawn(12_000, seed=2)
+    left, right = drawn(1000, seed=1), drawn(20_000, seed=2)
     exact = candidates(left, right, 5)
     monkeypatch.setattr(blocking, "EXACT_PRODUCTS_MAX", 0)
     built = blocking._fitting(left, right, 5, 0.95)
