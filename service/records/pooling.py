@@ -73,13 +73,14 @@ class Part:
     Args:
         rows: unit rows (u, d) of the different values.
         at: which of them each record has (n,); -1 where it has none.
-        texts: of the different values, as string distances see them; None of pictures, vectors.
+        texts: of the different values, as string distances see them, None where there is none; and
+            None of pictures, vectors.
     """
 
     field: Field
     rows: Rows
     at: Positions
-    texts: list[str] | None = None
+    texts: Sequence[str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,10 @@ class Thing:
     def is_there(self) -> NDArray[np.bool_]:
         """Which records have it (n,)."""
         return ~np.isnan(self.values) if self.values is not None else self.at >= 0
+
+    def part(self, field: str) -> Part | None:
+        """Return the part of a field; None where there is none."""
+        return next((part for part in self.parts if part.field.name == field), None)
 
     def row_of(self, records: Positions) -> Rows:
         """Return the rows (m, d) of some records; zeros where one has none."""
@@ -293,6 +298,7 @@ async def _embedded(
         if place == len(values):
             values.append(value)
         at[row] = place
+    update(len(table) - len(values))  # what is missing, or the same as another
     make = partial(_picture_item, picture) if is_picture else _text_item
     rows, reasons = await _rows(encoders, encoder, values, make, dim, update)
     for row in np.flatnonzero(at >= 0).tolist():

@@ -127,27 +127,39 @@ def explained(
 def _of_fields(
     left: Thing, right: Thing, pairs: Pairs, scores: Values, rerank: float
 ) -> list[tuple[str, Values, Values]]:
-    """Return each field's own score, and what it has of the thing's (n,)."""
-    if len(left.parts) < 2:
+    """Return each field's own score, and what it has of the thing's (n,).
+
+    A side that has no such part, as a gallery has none, is compared as a whole.
+    """
+    names = list(dict.fromkeys(one.field.name for one in (*left.parts, *right.parts)))
+    if len(names) < 2:
         return [(left.name, scores, scores)]
     whole_left, whole_right = left.row_of(pairs.left), right.row_of(pairs.right)
     strings = _string_scores(left, right, pairs.left, pairs.right) if rerank else None
     has_strings = np.zeros(len(pairs), np.bool_) if strings is None else ~np.isnan(strings)
     parts = []
-    for number, (one, other) in enumerate(zip(left.parts, right.parts, strict=True)):
-        own = _cosines(one.rows, one.at[pairs.left], other.rows, other.at[pairs.right])
-        mine = _shares(one, left, pairs.left, whole_right)
-        theirs = _shares(other, right, pairs.right, whole_left)
-        part = (mine + theirs) / 2
+    for number, name in enumerate(names):
+        one, other = left.part(name), right.part(name)
+        mine, theirs = one or left, other or right
+        own = _cosines(mine.rows, mine.at[pairs.left], theirs.rows, theirs.at[pairs.right])
+        shares = [
+            _shares(part, thing, records, whole)
+            for part, thing, records, whole in (
+                (one, left, pairs.left, whole_right),
+                (other, right, pairs.right, whole_left),
+            )
+            if len(thing.parts) == len(names)
+        ]
+        part = np.mean(shares, axis=0)
         part[has_strings] *= 1 - rerank
         if strings is not None and number == 0:
             own[has_strings] = (1 - rerank) * own[has_strings] + rerank * strings[has_strings]
             part[has_strings] += rerank * strings[has_strings]
-        parts.append((one.field.name, own, part))
+        parts.append((name, own, part))
     return parts
 
 
-def _shares(part: Part, thing: Thing, records: Positions, other: Rows) -> Values:
+def _shares(part: Part | None, thing: Thing, records: Positions, other: Rows) -> Values:
     """Return what a part has of the inner product of its thing's row with others (n,)."""
     total = np.zeros((len(records), other.shape[1]))
     mine = np.zeros_like(total)
@@ -177,12 +189,11 @@ def _string_scores(left: Thing, right: Thing, at: Positions, other: Positions) -
     one, two = (thing.parts[0] if thing.parts else None for thing in (left, right))
     if one is None or two is None or one.texts is None or two.texts is None:
         return None
-    mine, theirs = one.at[at], two.at[other]
+    mine = [one.texts[place] if place >= 0 else None for place in one.at[at]]
+    theirs = [two.texts[place] if place >= 0 else None for place in two.at[other]]
     scores = np.full(len(at), np.nan)
-    both = np.flatnonzero((mine >= 0) & (theirs >= 0))
-    scores[both] = similarities(
-        [one.texts[place] for place in mine[both]], [two.texts[place] for place in theirs[both]]
-    )
+    both = [n for n, two in enumerate(zip(mine, theirs, strict=True)) if None not in two]
+    scores[both] = similarities([mine[n] or "" for n in both], [theirs[n] or "" for n in both])
     return scores
 
 
