@@ -1,0 +1,1 @@
+"""Record linkage: candidate pairs, one-to-one assignment, clusters, thresholds."""
