@@ -1,1 +1,0 @@
-"""Record linkage: candidate pairs, one-to-one assignment, clusters, thresholds."""
