@@ -52,9 +52,7 @@ def average_linkage(
     return numbered(cluster)
 
 
-def _joined(
-    links: list[tuple[int, int, float]], threshold: float, absent: float
-) -> dict[int, int]:
+def _joined(links: list[tuple[int, int, float]], threshold: float, absent: float) -> dict[int, int]:
     """Join the rows of one part; tell for each the first row of its cluster."""
     if len(links) == 1:
         (one, other, _), *_ = links

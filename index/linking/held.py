@@ -149,5 +149,3 @@ def _chain(links: Sequence[Link], start: int, end: int) -> list[Link]:
         chain.append(link)
         row = link.left if link.right == row else link.right
     return chain[::-1]
-
-
