@@ -43,6 +43,7 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.FilterInvalid: Row(422, "invalid_request_error", "filter_invalid"),
     index_errors.NotLexical: Row(422, "invalid_request_error", "not_lexical"),
     index_errors.TooFewImpostors: Row(422, "invalid_request_error", "too_few_impostors"),
+    index_errors.ScoresInseparable: Row(422, "invalid_request_error", "scores_inseparable"),
     index_errors.JobUnknown: Row(404, "not_found", "job_unknown"),
     index_errors.JobEnded: Row(409, "conflict", "job_ended"),
     index_errors.JobStopped: Row(409, "conflict", "job_stopped"),
