@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from index.vectors import Rows
+from service.errors import SchemaInvalid
 from service.records.pooling import Reasons
-from service.records.schema import SchemaInvalid
 
 DIM = 32
 

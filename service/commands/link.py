@@ -154,9 +154,9 @@ def read(
 async def embedded(client: Client, path: Path, table: "Table", schema: "Schema") -> "Pooled":
     """Embed the records of a table, and show how far it is."""
     from service.builder import Tally  # noqa: PLC0415 - as above
+    from service.called_encoders import Called  # noqa: PLC0415
     from service.progress import progress_bar  # noqa: PLC0415
     from service.records.asked import total_of  # noqa: PLC0415
-    from service.records.called import Called  # noqa: PLC0415
     from service.records.pictures import pictures_beside  # noqa: PLC0415
     from service.records.pooling import pooled  # noqa: PLC0415
     from service.svg import Rasteriser  # noqa: PLC0415
@@ -177,7 +177,7 @@ async def embedded(client: Client, path: Path, table: "Table", schema: "Schema")
 @contextmanager
 def refusing() -> Iterator[None]:
     """Turn what is wrong with tables and fields into a message and exit code 1."""
-    from service.records.schema import SchemaInvalid  # noqa: PLC0415 - as above
+    from service.errors import SchemaInvalid  # noqa: PLC0415 - as above
     from service.records.tables import TableInvalid  # noqa: PLC0415
 
     try:

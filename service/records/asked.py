@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from service.errors import SchemaInvalid
 from service.records.inference import Inferred, inferred, scaled
 from service.records.schema import (
     EMBEDDED,
     KINDS,
     Field,
     Schema,
-    SchemaInvalid,
 )
 from service.records.tables import Table
 

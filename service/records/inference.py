@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from service.records.schema import Field, Kind, Schema, SchemaInvalid
+from service.errors import SchemaInvalid
+from service.records.schema import Field, Kind, Schema
 from service.records.tables import Table
 from service.records.values import day_of, is_month_first, number_of, usual_scale
 from service.source import PICTURES

@@ -13,11 +13,12 @@ from index.hits import Found
 from index.vectors import unit_rows
 from service.asking import Asking
 from service.embedder import Embedder
+from service.errors import SchemaInvalid
 from service.records.asked import schema_for
 from service.records.explain import alone, reason, told
 from service.records.linking import Linked, Terms, decided, link, why_linked
 from service.records.pooling import pooled
-from service.records.schema import EMBEDDED, Field, Schema, SchemaInvalid
+from service.records.schema import EMBEDDED, Field, Schema
 from service.records.scoring import FieldScore, scored
 from service.records.shelved import Shelved
 from service.records.sides import (
@@ -80,6 +81,7 @@ class Linker:
         for table in tables:
             if table is not None:
                 too_long(table, schema, self._settings, failed)
+        right: Side
         left = await self._side("left", asked.left, tables[0], schema, asking, failed)
         asking.check_time()
         if isinstance(asked.right, Gallery):

@@ -18,8 +18,8 @@ from index.linking.blocking import candidates
 from index.linking.curves import Curves, Threshold
 from index.linking.pairs import Pairs
 from index.linking.threshold import without_labels
+from service.errors import SchemaInvalid
 from service.records.pooling import Pooled
-from service.records.schema import SchemaInvalid
 from service.records.scoring import FieldScore, Scored, explained, scored
 
 Pairing = Literal["best", "one_to_one", "one_to_many"]

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from index.hits import Positions
 from index.vectors import Rows
 from models.texts.characters import romanised
+from service.errors import SchemaInvalid
 from service.records.inference import is_empty
-from service.records.schema import Field, Schema, SchemaInvalid
+from service.records.schema import Field, Schema
 from service.records.tables import Table
 from service.records.values import (
     Values,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from service.errors import SchemaInvalid as SchemaInvalid
+from service.errors import SchemaInvalid
 
 Kind = Literal["name", "text", "number", "date", "image", "vector"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -11,11 +11,10 @@ from models.modality import Item
 from service.asking import Asking
 from service.call import Embedded
 from service.embedder import Embedder
-from service.errors import EncodeFailed, ModelUnknown
+from service.errors import EncodeFailed, ModelUnknown, SchemaInvalid
 from service.intake import parse_part
 from service.queries import INLINE_ITEMS
 from service.records.pooling import Reasons, Update
-from service.records.schema import SchemaInvalid
 from service.shelf import Model
 from service.threads import off_loop
 

@@ -1,4 +1,4 @@
-"""Linking names that were misread to the names they are: seconds by the command line, and what is found.
+"""Linking misread names to the names they are: seconds by the command, and what is found.
 
 `LINK_ROWS=10000 make bench BENCHMARKS=link` is a short run of it.
 """
@@ -19,8 +19,8 @@ from index.faiss_door import nearest
 from index.linking.blocking import candidates
 from index.vectors import Rows
 from models.training.records.confusions import load
-from service.assembly import open_shelf
 from service.asking import Asking
+from service.assembly import open_shelf
 from service.embedder import Embedder
 from service.metrics import Metrics
 from service.records.shelved import Shelved
@@ -32,9 +32,10 @@ ROWS = int(os.environ.get("LINK_ROWS", "100000"))
 ASKED = 10_000  # left rows, of which the recall of the candidates is measured
 K = 10
 SECONDS_MAX = 300.0
-STARTS = "b br c ch cl cr d dr f fl fr g gl gr h j k l m n p ph pl pr qu r s st t tr v w z".split()
-VOWELS = "a e i o u ai au ei eau ie oi ou".split()
-ENDS = ["", "", "n", "r", "l", "rd", "t", "s", "x", "ck", "nd", "mann", "ski", "son", "ini"]
+STARTS = ("b", "br", "ch", "cl", "d", "dr", "f", "gl", "gr", "h", "k", "l", "m", "n", "p", "pl",
+          "qu", "r", "s", "st", "t", "tr", "v", "w", "z")  # fmt: skip
+VOWELS = ("a", "e", "i", "o", "u", "ai", "au", "ei", "eau", "ie", "oi", "ou")
+ENDS = ("", "", "n", "r", "l", "rd", "t", "s", "x", "ck", "nd", "mann", "ski", "son", "ini")
 TRADES = ["Mercer", "Printer", "Bakery", "Hotel", "Ironworks", "Wines", "Books", "Tannery"]
 FORMS = ["Ltd", "& Co", "SA", "GmbH", "Inc", "Bros", "& fils", "SARL"]
 GIVEN = ["Anna", "Jean", "Karl", "Maria", "Louis", "Otto", "Paul", "Rosa", "Emil", "Clara"]
@@ -105,7 +106,8 @@ def linked(folder: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "service", *command.split(), "--output", "out.csv"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path.cwd()), "SEMBLANCE_DATA_DIR": str(folder / "data")},
+        env=os.environ
+        | {"PYTHONPATH": str(Path.cwd()), "SEMBLANCE_DATA_DIR": str(folder / "data")},
         check=True,
     )
 

@@ -4,8 +4,8 @@ import datetime
 
 import pytest
 
+from service.errors import SchemaInvalid
 from service.records.inference import inferred
-from service.records.schema import SchemaInvalid
 from service.records.tables import Table
 
 KINDS = {

@@ -9,8 +9,9 @@ import pytest
 
 from index.hits import pair_scores
 from index.linking.pairs import Pairs
+from service.errors import SchemaInvalid
 from service.records.pooling import Pooled, pooled
-from service.records.schema import Field, Schema, SchemaInvalid
+from service.records.schema import Field, Schema
 from service.records.scoring import explained, scored, similarities
 from service.records.tables import Table
 from service.records.values import features, likeness

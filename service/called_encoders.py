@@ -11,8 +11,8 @@ import numpy as np
 
 from index.vectors import Rows
 from service.client import CallFailed, Client, patiently
+from service.errors import SchemaInvalid
 from service.records.pooling import Reasons, Update
-from service.records.schema import SchemaInvalid
 
 ITEMS_AT_ONCE = 512
 CALLS_AT_ONCE = 3  # the next are read and written while one is embedded
