@@ -1,6 +1,7 @@
 """Embedding as a use case: which encoder, which items failed, what it cost."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -13,6 +14,8 @@ from service.cache_keys import Form
 from service.call import Embedded, Outcome
 from service.errors import DeadlineExceeded, LaneDead
 from service.recall import Recall
+from service.record import Record, parts_of_value, with_parts
+from service.record_rows import costs_of, flattened, joined
 from service.remote import Remote, url_of
 from service.shelf import Model, Shelf
 
@@ -37,12 +40,12 @@ class Embeddings:
 
     Args:
         rows: unit rows ``(n, dim)``.
-        cost: tokens, pixels or samples embedded in all.
+        costs: tokens, pixels or samples embedded in all, by modality.
         truncated: positions of the items that were cut short.
     """
 
     rows: NDArray[np.float32]
-    cost: int
+    costs: Mapping[str, int]
     truncated: list[int]
 
 
@@ -69,14 +72,18 @@ class Embedder:
 
     async def fetched(self, values: Sequence[object]) -> Sequence[object]:
         """Put what their URLs hold in the place of the items that are named by them."""
-        if self._remote is None or not any(url_of(value) for value in values):
+        if self._remote is None:
             return values
-        return await self._remote.fetched(values)
+        spread = [part for value in values for part in parts_of_value(value)]
+        if not any(url_of(part) for part in spread):
+            return values
+        found = iter(await self._remote.fetched(spread))
+        return [with_parts(value, found) for value in values]
 
     async def outcomes(
         self,
         model: Model,
-        items: Sequence[Item],
+        items: Sequence[Item | Record],
         asking: Asking,
         *,
         bulk: bool = False,
@@ -85,12 +92,44 @@ class Embedder:
     ) -> list[Outcome]:
         """Embed items that may fail one by one.
 
+        Those that the model does not read are embedded by one that does, with rows in its space;
+        where there is none, each fails. Of a record, each part is embedded, and they are pooled.
+
         Args:
             bulk: whether what others ask goes first, however few the items.
         """
         if not items:
             return []
         bulk = bulk or len(items) > self._interactive_items_max
+        flat = flattened(items)
+        found: list[Outcome | None] = [None] * len(flat)
+        places: dict[str, list[int]] = {}
+        for place, item in enumerate(flat):
+            places.setdefault(item.modality, []).append(place)
+        for modality, some in places.items():
+            made = await self._of_model(
+                self.shelf.reader(model, modality),
+                [flat[place] for place in some],
+                asking,
+                bulk=bulk,
+                role=role,
+                truncate=truncate,
+            )
+            for place, outcome in zip(some, made, strict=True):
+                found[place] = outcome
+        return joined(items, [outcome for outcome in found if outcome is not None])
+
+    async def _of_model(
+        self,
+        model: Model,
+        items: Sequence[Item],
+        asking: Asking,
+        *,
+        bulk: bool,
+        role: Role | None,
+        truncate: bool,
+    ) -> list[Outcome]:
+        """Embed items by one encoder."""
 
         async def embed(some: Sequence[Item]) -> list[Outcome]:
             lane = await self.shelf.lane(model)
@@ -105,13 +144,13 @@ class Embedder:
 
         if self._recall is None:
             return await embed(items)
-        form = Form(model.space, model.dim, role, truncate)
+        form = Form(model.identity, model.dim, role, truncate)
         return await self._recall.outcomes(items, form, asking, embed, bulk=bulk)
 
     async def embed(
         self,
         model: Model,
-        items: Sequence[Item],
+        items: Sequence[Item | Record],
         asking: Asking,
         *,
         places: Sequence[str],
@@ -134,8 +173,11 @@ class Embedder:
             if not isinstance(outcome, Embedded):
                 raise ItemFailed(place, outcome)
             embedded.append(outcome)
+        costs: Counter[str] = Counter()
+        for modality, cost in costs_of(items, embedded):
+            costs[modality] += cost
         return Embeddings(
             rows=np.stack([one.row for one in embedded]),
-            cost=sum(one.cost for one in embedded),
+            costs=costs,
             truncated=[at for at, one in enumerate(embedded) if one.truncated],
         )

@@ -58,6 +58,7 @@ TABLE: dict[type[Exception], Row] = {
     index_errors.FolderLocked: Row(503, "internal", "folder_locked", told=False),
     service_errors.ModelUnknown: Row(404, "not_found", "model_not_found"),
     service_errors.RequestInvalid: Row(422, "invalid_request_error", "request_invalid"),
+    service_errors.SchemaInvalid: Row(422, "invalid_request_error", "schema_invalid"),
     service_errors.ReplyTooLarge: Row(422, "invalid_request_error", "reply_too_large"),
     service_errors.ExemplarInvalid: Row(422, "invalid_request_error", "exemplar_invalid"),
     service_errors.ExemplarRepeated: Row(422, "invalid_request_error", "id_repeated"),

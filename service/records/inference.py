@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from service.records.schema import Field, Kind, Schema, SchemaInvalid
+from service.errors import SchemaInvalid
+from service.records.schema import Field, Kind, Schema
 from service.records.tables import Table
 from service.records.values import day_of, is_month_first, number_of, usual_scale
 from service.source import PICTURES
@@ -142,7 +143,8 @@ def _kind(tables: Sequence[Table], name: str) -> Kind:
     first = is_month_first(cells)
     if share(lambda one: day_of(one, month_first=first) is not None):
         return "date"
-    if share(lambda one: number_of(one) is not None) and not share(_is_code):
+    codes = share(_is_long) or any(map(_has_zero_before, cells))
+    if share(lambda one: number_of(one) is not None) and not codes:
         return "number"
     texts = [str(one) for one in cells]
     characters = sum(map(len, texts)) / len(texts)
@@ -158,7 +160,13 @@ def _is_picture(cell: object) -> bool:
     )
 
 
-def _is_code(cell: object) -> bool:
-    """Tell digits that name something: many of them, or zeros in front."""
+def _is_long(cell: object) -> bool:
+    """Tell so many digits that they name something rather than count it."""
     text = str(cell).strip().lstrip("+")
-    return text.isdigit() and (len(text) > DIGITS_MAX or (len(text) > 1 and text[0] == "0"))
+    return text.isdigit() and len(text) > DIGITS_MAX
+
+
+def _has_zero_before(cell: object) -> bool:
+    """Tell digits with a zero in front, which no number is written with."""
+    text = str(cell).strip()
+    return text.isdigit() and len(text) > 1 and text[0] == "0"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from service.errors import RequestInvalid
+from service.errors import SchemaInvalid
 
 Kind = Literal["name", "text", "number", "date", "image", "vector"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -19,10 +19,6 @@ ENCODERS: Mapping[Kind, str] = {"name": "names", "text": "minilm", "image": "cro
 """Which encoder embeds a field that names none."""
 WEIGHT_MAX = 1e6
 FIELDS_MAX = 64
-
-
-class SchemaInvalid(RequestInvalid):
-    """The fields that are asked for cannot be compared, or are not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from service.records import formats
+from service.settings import Settings
 
 SHOWN_CHARACTERS = 200  # of a cell, where a refused row is told
 
@@ -34,6 +35,11 @@ class Bounds:
     bytes_max: int = 4 << 30
     cells_max: int = 50_000_000
     cell_characters_max: int = 100_000
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Bounds":
+        """Return the bounds that are set."""
+        return cls(settings.table_bytes_max, settings.table_cells_max, settings.cell_characters_max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +143,12 @@ class Table:
             raise TableInvalid(f"{self.name} has no column {name!r}; it has {has}") from None
 
     def renamed(self, names: Mapping[str, str]) -> "Table":
-        """Return the table with some columns under other names."""
-        columns = {names.get(name, name): cells for name, cells in self.columns.items()}
+        """Return the table with some columns under other names, in the place of others of these."""
+        columns = {
+            names.get(name, name): cells
+            for name, cells in self.columns.items()
+            if name in names or name not in names.values()
+        }
         return Table(self.name, columns, self.numbers, self.unit, self.refused, self.notes)
 
     def without(self, rows: Mapping[int, tuple[str | None, str]]) -> "Table":

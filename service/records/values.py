@@ -126,7 +126,8 @@ def features(values: Values, scale: float) -> Rows:
         [np.ones((len(values), 1)), np.cos(angles), np.sin(angles)], axis=1
     ) * np.sqrt(np.concatenate([shares, shares[1:]]))
     rows[np.isnan(values)] = 0.0
-    return rows.astype(np.float32)
+    found: Rows = rows.astype(np.float32)
+    return found
 
 
 def usual_scale(values: Values, least: float) -> float:

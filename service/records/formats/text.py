@@ -53,6 +53,7 @@ def read(path: Path, bounds: Bounds, told: Mapping[str, str]) -> Table:
 
 
 def _read(path: Path, reader: Any, bounds: Bounds, encoding: str) -> Table:
+    names: list[str]
     try:
         names = next(reader, [])
     except csv.Error as error:
