@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.hits import Positions
+from index.hits import Positions, Takes
 from index.linking.forest import Clustering, spanning_forest
 from index.linking.pairs import Pairs
 from index.vectors import Rows
@@ -55,7 +55,7 @@ def sizes(of: Clustering) -> dict[int, int]:
     return dict(zip(size[::-1].tolist(), count[::-1].tolist(), strict=True))
 
 
-def clusters_of(of: Clustering, pairs: Pairs, rows: Rows) -> Iterator[Cluster]:
+def clusters_of(of: Clustering, pairs: Pairs, rows: Takes) -> Iterator[Cluster]:
     """Describe each cluster of two or more that pairs hold together, the largest first.
 
     Args:
@@ -78,16 +78,14 @@ def clusters_of(of: Clustering, pairs: Pairs, rows: Rows) -> Iterator[Cluster]:
         some = held.take(np.arange(links[one], links[one + 1]))
         if len(some) != len(members) - 1:
             raise ValueError(f"cluster {one} has members that no pair joins to the others")
-        yield _cluster(members, some, rows)
+        yield _cluster(members, some, rows.take(members))
 
 
 def _cluster(members: Positions, held: Pairs, rows: Rows) -> Cluster:
     triples = zip(held.left.tolist(), held.right.tolist(), held.scores.tolist(), strict=True)
     links = [Link(one, other, score) for one, other, score in triples]
-    one, other, medoid, is_exact = _spread(rows[members])
-    least = Link(
-        int(members[one]), int(members[other]), float(rows[members[one]] @ rows[members[other]])
-    )
+    one, other, medoid, is_exact = _spread(rows)
+    least = Link(int(members[one]), int(members[other]), float(rows[one] @ rows[other]))
     return Cluster(
         members.tolist(),
         int(members[medoid]),

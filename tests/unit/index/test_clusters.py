@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from index.chunks import Chunks
 from index.linking.average import average_linkage
 from index.linking.clusters import single_linkage
 from index.linking.forest import numbered, spanning_forest
@@ -135,7 +136,7 @@ def test_a_cluster_tells_its_weakest_link_its_diameter_and_the_chain() -> None:
     rows = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
     pairs = all_pairs(rows)
     of = single_linkage(6, pairs, np.cos(0.45))
-    large, small = clusters_of(of, pairs, rows)
+    large, small = clusters_of(of, pairs, Chunks.of(rows))
     assert (large.members, small.members) == ([0, 1, 2, 3], [4, 5])
     assert (large.weakest.left, large.weakest.right) == (1, 2)
     assert large.weakest.score == pytest.approx(np.cos(0.4))
@@ -150,7 +151,7 @@ def test_a_cluster_tells_its_weakest_link_its_diameter_and_the_chain() -> None:
 def test_a_cluster_that_nothing_holds_together_is_refused() -> None:
     rows = unit(np.random.default_rng(0), 3)
     with pytest.raises(ValueError, match="no pair joins"):
-        list(clusters_of(np.zeros(3, np.int64), Pairs.of([0], [1], [0.9]), rows))
+        list(clusters_of(np.zeros(3, np.int64), Pairs.of([0], [1], [0.9]), Chunks.of(rows)))
 
 
 def test_the_diameter_of_a_large_cluster_is_told_as_about() -> None:
@@ -158,7 +159,7 @@ def test_the_diameter_of_a_large_cluster_is_told_as_about() -> None:
     angles = np.linspace(0.0, 1.5, n)
     rows = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
     pairs = Pairs.of(np.arange(n - 1), np.arange(1, n), np.ones(n - 1))
-    (only,) = clusters_of(np.zeros(n, np.int64), pairs, rows)
+    (only,) = clusters_of(np.zeros(n, np.int64), pairs, Chunks.of(rows))
     assert not only.is_exact
     assert {only.diameter.left, only.diameter.right} == {0, n - 1}
     assert len(only.chain) == n - 1

@@ -92,7 +92,7 @@ def test_too_few_and_too_alike_are_refused(scores: np.ndarray) -> None:
 
 
 def test_no_pairs_are_refused_in_words() -> None:
-    with pytest.raises(RowsInvalid, match="no candidate pairs"):
+    with pytest.raises(ScoresInseparable, match="anything in common"):
         without_labels(Pairs.of([], [], []))
 
 
