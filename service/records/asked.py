@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import SchemaInvalid
-from service.records.inference import Inferred, inferred, scaled
+from service.records.inference import Inferred, inferred, is_filled, scaled
 from service.records.schema import (
     EMBEDDED,
     KINDS,
@@ -119,10 +119,9 @@ def schema_for(
         SchemaInvalid: a column is missing or empty, or the fields mean nothing.
     """
     if fields is not None:
-        for table in tables:
-            for field in fields:
-                _check_column(table, field)
-        schema = scaled(Schema(tuple(fields)), tables)
+        schema = Schema(tuple(fields))
+        _check_filled(schema, tables)
+        schema = scaled(schema, tables)
         found = Inferred(schema, [f"compared by {'; '.join(map(str, schema.fields))}"])
     else:
         found = inferred(tables, on, without=without)
@@ -137,12 +136,28 @@ def schema_for(
     return Inferred(schema, notes)
 
 
-def _check_column(table: Table, field: Field) -> None:
-    if field.name not in table.columns:
-        has = ", ".join(map(repr, table.names)) or "none"
-        raise SchemaInvalid(
-            f"{table.name} has no column {field.name!r}; it has {has}", param="fields"
-        )
+def _check_filled(schema: Schema, tables: Sequence[Table]) -> None:
+    """Refuse a field that nobody has, and a thing that a side has not: it would never count.
+
+    Of a name and its picture one may be on one side only.
+    """
+    for thing in schema.things:
+        for table in tables:
+            if not any(is_filled(table, field.name) for field in thing):
+                names = " and ".join(repr(field.name) for field in thing)
+                raise SchemaInvalid(f"{names}: {_why_not(table, thing[0].name)}", param="fields")
+    for field in schema.fields:
+        if not any(is_filled(table, field.name) for table in tables):
+            raise SchemaInvalid(
+                f"{field.name!r}: {_why_not(tables[0], field.name)}", param="fields"
+            )
+
+
+def _why_not(table: Table, name: str) -> str:
+    if name in table.columns:
+        return f"the column is empty in {table.name}"
+    has = ", ".join(map(repr, table.names)) or "none"
+    return f"{table.name} has no such column; it has {has}"
 
 
 def on_said(said: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -50,7 +50,7 @@ def inferred(
     names = _wanted(tables, on, without)
     fields: list[Field] = []
     for name in names:
-        empty = [table.name for table in tables if not _filled(table, name)]
+        empty = [table.name for table in tables if not is_filled(table, name)]
         if not empty:
             fields.append(Field(name, _kind(tables, name)))
         elif on is None:
@@ -115,8 +115,9 @@ def _wanted(tables: Sequence[Table], on: Sequence[str] | None, without: Sequence
     return shared
 
 
-def _filled(table: Table, name: str) -> bool:
-    return any(not is_empty(cell) for cell in table.columns[name])
+def is_filled(table: Table, name: str) -> bool:
+    """Tell that some row of a table has a value in a column."""
+    return any(not is_empty(cell) for cell in table.columns.get(name, ()))
 
 
 def is_empty(cell: object) -> bool:

@@ -5,7 +5,7 @@ field (`scoring`), a threshold is taken or found from the scores of all candidat
 chosen among those at or above it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -63,6 +63,7 @@ class Linked:
         expected: what may be expected of the threshold; None where the scores do not tell.
         why: the scores do not tell.
         candidates: all of them, with their scores.
+        curves: how likely a pair of a score is right; None where the scores do not tell.
     """
 
     pairs: Pairs
@@ -72,7 +73,14 @@ class Linked:
     threshold: float | None
     expected: Threshold | None
     why: str | None
-    candidates: Pairs
+    candidates: Scored
+    curves: Curves | None
+
+    def choosing(self, pairs: Pairs) -> "Linked":
+        """Return the same with others of the candidates as the pairs that were chosen."""
+        likely = None if self.curves is None else self.curves.probabilities(pairs.scores)
+        shared = _shared_of(pairs, self.candidates)
+        return replace(self, pairs=pairs, shared=shared, probabilities=likely)
 
 
 def link(left: Pooled, right: Pooled, terms: Terms) -> Linked:
@@ -102,7 +110,8 @@ def decided(found: Scored, terms: Terms) -> Linked:
         threshold=threshold,
         expected=expected,
         why=why,
-        candidates=found.pairs,
+        candidates=found,
+        curves=curves,
     )
 
 

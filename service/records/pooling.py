@@ -188,7 +188,7 @@ async def pooled(
         update: is told how many more values are done.
 
     Raises:
-        SchemaInvalid: a column or an encoder is missing, or two fields of one thing lie in two
+        SchemaInvalid: an encoder is missing, or two fields of one thing lie in two
             spaces.
     """
     wrong: dict[tuple[int, str], str] = {}
@@ -236,7 +236,7 @@ def _pooled(n: int, parts: tuple[Part, ...], space: str) -> Thing:
 
 
 def _measured(table: Table, one: Field, wrong: dict[tuple[int, str], str]) -> Thing:
-    cells = table.column(one.name)
+    cells = _cells(table, one)
     read = number_of if one.kind == "number" else partial(day_of, month_first=is_month_first(cells))
     values = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
@@ -257,7 +257,7 @@ def _given(table: Table, one: Field, wrong: dict[tuple[int, str], str]) -> Part:
     rows: list[NDArray[np.float32]] = []
     at = np.full(len(table), -1, np.int64)
     dim = 0
-    for row, cell in enumerate(table.column(one.name)):
+    for row, cell in enumerate(_cells(table, one)):
         if is_empty(cell):
             continue
         try:
@@ -290,7 +290,7 @@ async def _embedded(
     at = np.full(len(table), -1, np.int64)
     places: dict[Hashable, int] = {}
     values: list[Any] = []
-    for row, cell in enumerate(table.column(one.name)):
+    for row, cell in enumerate(_cells(table, one)):
         if is_empty(cell):
             continue
         value = cell if is_picture else str(cell).strip()
@@ -336,6 +336,11 @@ async def _rows(
         rows[places] = made
         reasons |= {places[at]: reason for at, reason in failed.items()}
     return rows, reasons
+
+
+def _cells(table: Table, one: Field) -> list[Any]:
+    """Return the cells of a field; where a table has it not, all are missing."""
+    return table.columns.get(one.name) or [None] * len(table)
 
 
 def _length(value: object) -> int:

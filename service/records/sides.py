@@ -129,7 +129,7 @@ def too_long(table: Table, schema: Schema, settings: Settings, failed: list[Fail
     for field in schema.fields:
         if field.kind in ("image", "vector"):
             continue
-        cells = table.columns[field.name]
+        cells = table.columns.get(field.name, [])
         for row, cell in enumerate(cells):
             if isinstance(cell, str) and len(cell) > limit:
                 words = f"{len(cell)} characters; the limit is {limit}"

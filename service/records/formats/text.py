@@ -178,7 +178,8 @@ def write(path: Path, names: Sequence[str], rows: Iterator[Sequence[Any]]) -> No
     """Write UTF-8; a text that a spreadsheet would run gets an apostrophe before it."""
     delimiter = _delimiter(path, ",")
     with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        # RFC 4180; ended by less, the writer of Python would leave a lone \r bare within a cell.
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\r\n")
         writer.writerow([inert(name) for name in names])
         writer.writerows([inert(cell) for cell in row] for row in rows)
 
