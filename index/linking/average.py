@@ -2,24 +2,18 @@
 
 from collections import defaultdict
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 
 import numpy as np
 
-from index.hits import Positions, Scores
 from index.linking.forest import Clustering, numbered, spanning_forest
+from index.linking.pairs import Pairs
 
 ABSENT = 0.0
 """What a pair counts that was no candidate: as strangers."""
 
 
-def average_linkage(
-    n: int,
-    left: Positions,
-    right: Positions,
-    scores: Scores,
-    threshold: float,
-    absent: float = ABSENT,
-) -> Clustering:
+def average_linkage(n: int, pairs: Pairs, threshold: float, absent: float = ABSENT) -> Clustering:
     """Join, again and again, the two clusters with the highest mean score, down to the threshold.
 
     The mean is over all pairs of a member here and a member there. **A pair that is not among the
@@ -36,18 +30,16 @@ def average_linkage(
     """
     if not absent < threshold:
         raise ValueError(f"absent pairs count as {absent}: that must lie below {threshold}")
-    reaching = scores >= threshold
     # A mean reaches the threshold only where some pair does: so each part can go by itself, and
     # what lies between two of them is never asked for.
-    part = spanning_forest(n, left[reaching], right[reaching], scores[reaching]).of
-    within = (part[left] == part[right]) & (left != right)
-    left, right, scores = left[within], right[within], scores[within]
+    part = spanning_forest(n, pairs.above(threshold)).of
+    pairs = pairs.take((part[pairs.left] == part[pairs.right]) & (pairs.left != pairs.right))
     cluster = np.arange(n)
-    order = np.argsort(part[left], kind="stable")
-    ends = np.flatnonzero(np.diff(part[left[order]])) + 1
-    for some in np.split(order, ends) if len(order) else []:
-        links = zip(left[some].tolist(), right[some].tolist(), scores[some].tolist(), strict=True)
-        for row, top in _joined(list(links), threshold, absent).items():
+    pairs = pairs.take(np.argsort(part[pairs.left], kind="stable"))
+    ends = np.flatnonzero(np.diff(part[pairs.left])) + 1
+    links = list(zip(pairs.left.tolist(), pairs.right.tolist(), pairs.scores.tolist(), strict=True))
+    for start, end in pairwise([0, *ends.tolist(), len(links)] if links else [0]):
+        for row, top in _joined(links[start:end], threshold, absent).items():
             cluster[row] = top
     return numbered(cluster)
 

@@ -2,17 +2,12 @@
 
 import numpy as np
 
-from index.hits import Positions, Scores
 from index.linking.forest import Clustering, Forest, numbered, spanning_forest
+from index.linking.pairs import Pairs
 
 
 def single_linkage(
-    n: int,
-    left: Positions,
-    right: Positions,
-    scores: Scores,
-    threshold: float,
-    members_max: int | None = None,
+    n: int, pairs: Pairs, threshold: float, members_max: int | None = None
 ) -> Clustering:
     """Join all rows that are linked, from member to member, by scores that reach the threshold.
 
@@ -23,14 +18,14 @@ def single_linkage(
     Source: Sneath 1957; the maximum spanning forest holds all that single linkage asks (Gower and
     Ross 1969).
     """
-    reaching = np.flatnonzero(scores >= threshold)
-    forest = spanning_forest(n, left[reaching], right[reaching], scores[reaching])
+    reaching = pairs.above(threshold)
+    forest = spanning_forest(n, reaching)
     if members_max is None:
         return forest.of
-    return _bounded(forest, left[reaching], right[reaching], members_max)
+    return _bounded(forest, reaching, members_max)
 
 
-def _bounded(forest: Forest, left: Positions, right: Positions, members_max: int) -> Clustering:
+def _bounded(forest: Forest, pairs: Pairs, members_max: int) -> Clustering:
     """Cut what is too large where single linkage joined it last."""
     sizes = np.bincount(forest.of)
     if not len(sizes) or sizes.max() <= members_max:
@@ -43,8 +38,9 @@ def _bounded(forest: Forest, left: Positions, right: Positions, members_max: int
             top[row] = row = top[top[row]]
         return row
 
-    pairs = forest.pairs[large[left[forest.pairs]]]  # the best first, as they were joined
-    for first, second in zip(left[pairs].tolist(), right[pairs].tolist(), strict=True):
+    held = pairs.take(forest.pairs)  # the best first, as they were joined
+    held = held.take(large[held.left])
+    for first, second in zip(held.left.tolist(), held.right.tolist(), strict=True):
         one, other = sorted((find(first), find(second)))
         if size[one] + size[other] > members_max:
             # Whatever holds these two is too large, too: both are as large as they may be.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import RowsInvalid
+from index.errors import RowsInvalid, ScoresInseparable
 from index.hits import Scores
 
 BINS = 256
@@ -160,10 +160,10 @@ def range_of(scores: Scores) -> tuple[float, float]:
     """Return the range over which curves of these scores are told.
 
     Raises:
-        RowsInvalid: there are none.
+        ScoresInseparable: there are none.
     """
     if not len(scores):
-        raise RowsInvalid("there are no candidate pairs: send two rows or more")
+        raise ScoresInseparable("no two records have anything in common to compare them by")
     low, high = float(scores.min()), float(scores.max())
     return low, high + 1e-6
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from index.hits import Positions, Scores
+from index.hits import Positions
+from index.linking.pairs import Pairs
 
 Clustering = npt.NDArray[np.int64]
 """The cluster (n,) of each row, numbered from 0 in the order of their first rows."""
@@ -18,7 +19,7 @@ class Forest(NamedTuple):
     of: Clustering
 
 
-def spanning_forest(n: int, left: Positions, right: Positions, scores: Scores) -> Forest:
+def spanning_forest(n: int, pairs: Pairs) -> Forest:
     """Return the pairs, by their positions, that join n rows by the highest scores.
 
     Of the pairs on any circle the lowest is left out; of equal scores the one whose rows stand
@@ -27,8 +28,8 @@ def spanning_forest(n: int, left: Positions, right: Positions, scores: Scores) -
     Source: Borůvka 1926: each component takes its best pair outward, all of them at once, in
     O(m log n) steps of numpy.
     """
-    low, high = np.minimum(left, right), np.maximum(left, right)
-    ranked = np.lexsort((high, low, -scores))
+    low, high = np.minimum(pairs.left, pairs.right), np.maximum(pairs.left, pairs.right)
+    ranked = np.lexsort((high, low, -pairs.scores))
     first, second = low[ranked], high[ranked]
     component = np.arange(n)
     taken = np.zeros(len(ranked), np.bool_)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.hits import Positions, Scores
+from index.hits import Positions, Takes
 from index.linking.forest import Clustering, spanning_forest
+from index.linking.pairs import Pairs
 from index.vectors import Rows
 
 EXACT_MAX = 2048
@@ -54,9 +55,7 @@ def sizes(of: Clustering) -> dict[int, int]:
     return dict(zip(size[::-1].tolist(), count[::-1].tolist(), strict=True))
 
 
-def clusters_of(
-    of: Clustering, left: Positions, right: Positions, scores: Scores, rows: Rows
-) -> Iterator[Cluster]:
+def clusters_of(of: Clustering, pairs: Pairs, rows: Takes) -> Iterator[Cluster]:
     """Describe each cluster of two or more that pairs hold together, the largest first.
 
     Args:
@@ -65,34 +64,28 @@ def clusters_of(
     Raises:
         ValueError: some cluster is not held together by the pairs.
     """
-    within = np.flatnonzero(of[left] == of[right])
-    left, right, scores = left[within], right[within], scores[within]
-    forest = spanning_forest(len(of), left, right, scores)
-    held = forest.pairs[np.argsort(of[left[forest.pairs]], kind="stable")]
-    owner = of[left[held]]
+    within = pairs.take(of[pairs.left] == of[pairs.right])
+    held = within.take(spanning_forest(len(of), within).pairs)
+    held = held.take(np.argsort(of[held.left], kind="stable"))
     order = np.argsort(of, kind="stable")
     count = np.bincount(of)
     starts = np.concatenate([[0], np.cumsum(count)])
-    links = np.searchsorted(owner, np.arange(len(count) + 1))
+    links = np.searchsorted(of[held.left], np.arange(len(count) + 1))
     for one in np.argsort(-count, kind="stable").tolist():
         if count[one] < 2:
             return
         members = order[starts[one] : starts[one + 1]]
-        some = held[links[one] : links[one + 1]]
+        some = held.take(np.arange(links[one], links[one + 1]))
         if len(some) != len(members) - 1:
             raise ValueError(f"cluster {one} has members that no pair joins to the others")
-        yield _cluster(members, left[some], right[some], scores[some], rows)
+        yield _cluster(members, some, rows.take(members))
 
 
-def _cluster(
-    members: Positions, left: Positions, right: Positions, scores: Scores, rows: Rows
-) -> Cluster:
-    triples = zip(left.tolist(), right.tolist(), scores.tolist(), strict=True)
+def _cluster(members: Positions, held: Pairs, rows: Rows) -> Cluster:
+    triples = zip(held.left.tolist(), held.right.tolist(), held.scores.tolist(), strict=True)
     links = [Link(one, other, score) for one, other, score in triples]
-    one, other, medoid, is_exact = _spread(rows[members])
-    least = Link(
-        int(members[one]), int(members[other]), float(rows[members[one]] @ rows[members[other]])
-    )
+    one, other, medoid, is_exact = _spread(rows)
+    least = Link(int(members[one]), int(members[other]), float(rows[one] @ rows[other]))
     return Cluster(
         members.tolist(),
         int(members[medoid]),

@@ -15,10 +15,10 @@ _HINT_SPREAD = 0.15  # of the range of scores: how far a threshold without label
 
 
 class Logistic:
-    """The curve (1 - slip) / (1 + exp(-slope (score - centre))), of which labels tell more and more.
+    """The curve (1 - slip) / (1 + exp(-slope (score - centre))), told by labels more and more.
 
     All that it may be stands in a table of 61 centres, 16 slopes and 5 slips; each label multiplies
-    the weight of each by how likely it made that label (Bayes' rule, exactly, over the table). So it
+    the weight of each by how likely it made that label (Bayes' rule, exact over the table). So it
     says something after no label, and after labels of one kind only. The slip is for what no score
     tells: twins among the highest scores, and labels that are wrong.
 

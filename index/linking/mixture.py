@@ -1,4 +1,4 @@
-"""Two kinds of pairs told apart by their scores alone: strangers, whose scores fall off, and others."""
+"""Two kinds of pairs told apart by their scores alone: strangers, and the same."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

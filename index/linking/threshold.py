@@ -27,9 +27,11 @@ def without_labels(pairs: Pairs, seed: int = 0) -> Curves:
     lies above that fall is the same. One curve is fitted to all pairs and one to each of sixty
     samples of rows, drawn with repetition: a row's pairs go together, as they depend on each other
     (bootstrap, Efron 1979). Where two shapes for the scores of the same explain them about equally
-    well, half of the curves have each. What the curves do not know is whether strangers that are nearly
-    alike, as twins are, are more frequent than the fall of the others foretells: these look the
-    same to any method that sees scores alone. Label some pairs where there are such.
+    well, half of the curves have each.
+
+    What the curves do not know is whether strangers that are nearly alike, as twins are, are more
+    frequent than the fall of the others foretells: these look the same to any method that sees
+    scores alone. Label some pairs where there are such.
 
     Args:
         pairs: several candidates a row, five or more, none left out for its score.
@@ -102,7 +104,7 @@ def _check_worth(found: Curves, pairs: Pairs) -> None:
     if enough and between <= SPREAD_MAX * told.matches:
         return
     raise ScoresInseparable(
-        f"two kinds of pairs overlap too much: at the best threshold ({told.threshold:.3f}, between "
-        f"{told.low:.3f} and {told.high:.3f}) an F1 of {told.f1:.2f} is expected, of "
+        f"two kinds of pairs overlap too much: at the best threshold ({told.threshold:.3f}, "
+        f"between {told.low:.3f} and {told.high:.3f}) an F1 of {told.f1:.2f} is expected, of "
         f"{told.matches:.0f} pairs of one thing; give a threshold, or label some pairs"
     )

@@ -42,7 +42,7 @@ def best_f1(pairs: Pairs, truth: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("same", "wide"), [(600, 0.05), (200, 0.04), (2000, 0.08)])
+@pytest.mark.parametrize(("same", "wide"), [(600, 0.05), (300, 0.04), (2000, 0.08)])
 def test_without_labels_the_cut_is_nearly_the_best(seed: int, same: int, wide: float) -> None:
     pairs, truth = drawn(seed, same=same, wide=wide)
     told = without_labels(pairs).best(pairs.scores)
@@ -92,7 +92,7 @@ def test_too_few_and_too_alike_are_refused(scores: np.ndarray) -> None:
 
 
 def test_no_pairs_are_refused_in_words() -> None:
-    with pytest.raises(RowsInvalid, match="no candidate pairs"):
+    with pytest.raises(ScoresInseparable, match="anything in common"):
         without_labels(Pairs.of([], [], []))
 
 
@@ -168,7 +168,8 @@ def test_labels_of_one_kind_say_what_they_can() -> None:
     only.see(np.array([0.9, 0.95], np.float32), np.array([True, True]))
     yes = only.curves().probabilities(np.array([0.95]))[0]
     only.see(np.array([0.9, 0.95], np.float32), np.array([False, False]))
-    assert yes > 0.7 > 0.4 > only.curves().probabilities(np.array([0.95]))[0]
+    assert yes > 0.7
+    assert only.curves().probabilities(np.array([0.95]))[0] < 0.4
 
 
 def test_labels_that_do_not_fit_their_scores_are_refused() -> None:
