@@ -369,3 +369,66 @@ class VerifyReply(BaseModel):
     results: list[PairOut]
     threshold: float | None
     threshold_from: Literal["request", "calibration", "encoder"] | None
+
+
+class FieldOut(BaseModel):
+    """What one field has to do with a pair; contributions sum to the pair's score."""
+
+    field: str
+    left: Any
+    right: Any
+    score: float | None
+    weight: float
+    contribution: float
+
+
+class LinkedOut(BaseModel):
+    """A pair: positions of records, or ids of exemplars."""
+
+    left: int | str
+    right: int | str
+    score: float
+    probability: float | None = Field(description="That it is right; null where nothing tells.")
+    shared: float = Field(description="The share of all weights that the score rests on.")
+    reason: str
+    fields: list[FieldOut]
+
+
+class UnmatchedOut(BaseModel):
+    """A left record without a pair, and what is nearest to it."""
+
+    left: int | str
+    nearest: int | str | None
+    score: float | None
+    reason: str
+
+
+class ExpectedOut(BaseModel):
+    """What may be expected of the threshold, with bounds."""
+
+    model_config = ConfigDict(extra="allow")
+    threshold: float
+    f1: float
+    precision: float
+    recall: float
+
+
+class FailedFieldOut(BaseModel):
+    """What could not be read of a record, and counts as missing; of the whole one no field."""
+
+    side: Literal["left", "right"]
+    position: int
+    field: str | None
+    message: str
+
+
+class LinkReply(BaseModel):
+    """Pairs in the order of the left side."""
+
+    pairs: list[LinkedOut]
+    unmatched: list[UnmatchedOut]
+    threshold: float | None
+    expected: ExpectedOut | None
+    uncut: str | None = Field(description="Why no threshold was found, where none was told.")
+    notes: list[str]
+    failed: list[FailedFieldOut]

@@ -92,6 +92,11 @@ class Searcher:
         self._item_bytes_max = item_bytes_max
         self._bulk = CapacityLimiter(bulk_at_once)
 
+    @property
+    def turns(self) -> CapacityLimiter:
+        """What questions wait for that take memory and all cores for a second or more."""
+        return self._bulk
+
     async def search(
         self,
         gallery: Gallery,
