@@ -26,6 +26,8 @@ SHARE = click.FloatRange(0, 1)
 class Usual(click.Group):
     """A group whose usual command needs not be named: `semblance link LEFT RIGHT`."""
 
+    usual = USUAL
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the usual command's name before what names none."""
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
