@@ -432,3 +432,77 @@ class LinkReply(BaseModel):
     uncut: str | None = Field(description="Why no threshold was found, where none was told.")
     notes: list[str]
     failed: list[FailedFieldOut]
+
+
+class RecordPairOut(BaseModel):
+    """Two records, by their positions, that are linked."""
+
+    left: int
+    right: int
+    score: float
+    probability: float | None = Field(description="That it is right; null where nothing tells.")
+    reason: str
+    fields: list[FieldOut]
+
+
+class LinkOut(BaseModel):
+    """Two records and their score."""
+
+    left: int
+    right: int
+    score: float
+
+
+class DiameterOut(LinkOut):
+    """The two records of a cluster that are least alike."""
+
+    is_exact: bool = Field(description="False of large clusters: two that are about so.")
+
+
+class GoldenOut(BaseModel):
+    """One field of a golden record, and the record that it is from."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    value: Any
+    from_: int | None = Field(alias="from")
+    votes: int = Field(description="Members that have this value.")
+    of: int = Field(description="Members that have any.")
+    why: Literal["only", "most frequent", "longest", "medoid", "first", ""]
+
+
+class ClusterOut(BaseModel):
+    """Records that are taken for one."""
+
+    members: list[int]
+    medoid: int = Field(description="The member most alike to all of them.")
+    weakest: LinkOut = Field(description="Of the links that hold it together, the weakest.")
+    diameter: DiameterOut
+    chain: list[LinkOut] = Field(description="The links that join those two.")
+    golden: dict[str, GoldenOut] | None = None
+
+
+class SizeOut(BaseModel):
+    """How many clusters have so many members."""
+
+    members: int
+    clusters: int
+
+
+class FailedRecordOut(BaseModel):
+    """What could not be read of a record, and counts as missing; of the whole one no field."""
+
+    position: int
+    field: str | None
+    message: str
+
+
+class DedupeReply(BaseModel):
+    """Pairs by their left record, and the clusters of two and more, the largest first."""
+
+    pairs: list[RecordPairOut]
+    clusters: list[ClusterOut]
+    sizes: list[SizeOut]
+    threshold: float
+    expected: ExpectedOut | None
+    notes: list[str]
+    failed: list[FailedRecordOut]

@@ -298,3 +298,36 @@ class LinkRequest(Wire):
     shared_min: Annotated[
         Field01, Field(description="The share of all weights that a pair must rest on.")
     ] = 0.0
+
+
+class DedupeRequest(Wire):
+    """Records of one table, of which some are of one thing."""
+
+    records: list[RecordJson]
+    model: str | None = Field(None, description="Embeds names and texts that name no encoder.")
+    fields: Annotated[
+        list[FieldJson] | None,
+        Field(description="By what records are compared; else by all that they have."),
+    ] = None
+    threshold: Annotated[
+        float | None, Field(ge=-1, le=1, description="The least score; else found from the scores.")
+    ] = None
+    false_match_rate: Annotated[
+        float | None,
+        Field(
+            gt=0, lt=1, description="Of the pairs above a threshold that is found; else best F1."
+        ),
+    ] = None
+    linkage: Literal["single", "average"] = "single"
+    members_max: Annotated[
+        Positive | None,
+        Field(description="Single linkage: larger clusters are cut at their weakest links."),
+    ] = None
+    golden: Annotated[bool, Field(description="Tell a golden record of each cluster.")] = False
+    k: Annotated[Positive, Field(description="Candidates of a record.")] = K
+    rerank: Annotated[
+        Field01, Field(description="What the distance of strings weighs in names and texts.")
+    ] = RERANK
+    shared_min: Annotated[
+        Field01, Field(description="The share of all weights that a pair must rest on.")
+    ] = 0.0
