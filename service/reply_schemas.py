@@ -319,7 +319,7 @@ class IdentifyReply(BaseModel):
 
     results: list[VerdictOut]
     seq: int
-    threshold_from: Literal["request", "calibration", "encoder"]
+    threshold_from: Literal["request", "calibration", "gallery", "encoder"]
     truncated: list[int]
 
 
@@ -349,7 +349,7 @@ class ScanReply(BaseModel):
     found: list[FoundOut]
     regions: int
     seq: int
-    threshold_from: Literal["request", "background", "calibration", "encoder"]
+    threshold_from: Literal["request", "background", "calibration", "gallery", "encoder"]
     false_alarms_per_hour: float | None = Field(
         None, description="That the threshold keeps, where it was found on a background."
     )
