@@ -28,6 +28,7 @@ from index.label_scores import MEAN, LabelScore
 from index.lexicon import Lexicon
 from index.loading import VectorsDamaged, load_lexicon, load_page
 from index.page import Page
+from index.provisional import Provisional
 from index.published import Published
 from index.reader import Reader
 from index.scan import USUAL, open_scan, scan_names
@@ -68,6 +69,7 @@ class Gallery:
         self._scan = Coalescing(open_scan(self._scan_name), min(cores(), AT_ONCE_MAX))
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
         self._alarms = Alarms.from_json(row.alarms) if row.alarms else None
+        self._provisional = Provisional(row.space)
         words = None if row.lexical is None else Lexicon()
         empty = View.of(Page.empty(row.dim), row.seq, None, self._scan, None, words)
         self._published = Published(row.name, empty)
@@ -313,6 +315,10 @@ class Gallery:
         """Return the calibration that stands, if there is one."""
         self._published.seen()
         return self._calibration
+
+    def provisional(self, rule: LabelScore) -> float | None:
+        """Return a threshold for want of a calibration: see `Provisional.threshold`."""
+        return self._provisional.threshold(self._published.seen(), rule)
 
     def alarms(self) -> Alarms | None:
         """Return the threshold of scans that stands, if there is one."""

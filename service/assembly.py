@@ -202,7 +202,7 @@ def open_shelf(
     """Open the encoders that are wanted, or leave them asleep until they are asked.
 
     Args:
-        meanwhile: is called between two of them.
+        meanwhile: is called before each of them is waited for; what it raises is raised.
 
     Raises:
         BundleError, ModelUnknown, SettingsInvalid: none is left open.
@@ -214,16 +214,23 @@ def open_shelf(
         idle_seconds=settings.model_idle_seconds,
         finish_seconds=settings.request_seconds_max,
     )
-    try:
-        for name in wanted_bundles(settings):
-            meanwhile()
-            if asleep:
-                shelf.put(describe(name, settings))
-            else:
-                shelf.add(opener(name))
-    except BaseException:
-        shelf.close()
-        raise
+
+    def opened(name: str) -> Model:
+        return describe(name, settings) if asleep else Model.of(opener(name))
+
+    with ThreadPoolExecutor(cores(), "encoders") as threads:
+        opening = [threads.submit(opened, name) for name in wanted_bundles(settings)]
+        try:
+            for one in opening:
+                meanwhile()
+                shelf.put(one.result())
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            for one in opening:  # what was opened is closed
+                if not one.cancelled() and one.exception() is None:
+                    shelf.put(one.result())
+            shelf.close()
+            raise
     return shelf
 
 

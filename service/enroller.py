@@ -20,6 +20,7 @@ from service.embedder import Embedder
 from service.errors import DeadlineExceeded, ExemplarInvalid, ExemplarRepeated, LaneDead
 from service.intake import Vector
 from service.problems import row_of
+from service.record import Record
 from service.schemas import ExemplarIn
 
 
@@ -160,17 +161,17 @@ class Enroller:
         self, gallery: Gallery, fresh: Sequence[Candidate], asking: Asking
     ) -> list[Embedded | Exception]:
         """Make a row of each candidate, or keep the reason why there is none."""
-        items = [c.item for c in fresh if isinstance(c.item, Item)]
+        items = [c.item for c in fresh if isinstance(c.item, Item | Record)]
         outcomes = iter(await self._outcomes(gallery, items, asking))
         return [
             next(outcomes)
-            if isinstance(c.item, Item)
+            if isinstance(c.item, Item | Record)
             else Embedded(c.item.row, cost=0, truncated=False)
             for c in fresh
         ]
 
     async def _outcomes(
-        self, gallery: Gallery, items: Sequence[Item], asking: Asking
+        self, gallery: Gallery, items: Sequence[Item | Record], asking: Asking
     ) -> Sequence[Embedded | Exception]:
         """Embed the items; where a gallery is for vectors made elsewhere, each fails alone."""
         if not items:
@@ -196,7 +197,9 @@ class Enroller:
 def _reuse(gallery: Gallery, candidates: Sequence[Candidate]) -> None:
     """Give those whose very item stands under their id the row that it has."""
     for one in candidates:
-        if isinstance(one.item, Vector) or one.item.cut is not None:
+        if isinstance(one.item, Vector):
+            continue
+        if isinstance(one.item, Item) and one.item.cut is not None:
             continue  # what is cut has more rows than this one
         try:
             stands = gallery.read(one.id, with_vector=True)

@@ -23,6 +23,8 @@ from index.vectors import DIM_MAX
 from models.modality import HOP_MIN, SECONDS_MAX, SECONDS_MIN
 from service.intake import schema_of_input, schema_of_item
 from service.numbers import DType
+from service.records.linking import RERANK, K
+from service.records.schema import KINDS
 
 AnyItem = Annotated[Any, WithJsonSchema(schema_of_item(vectors=True))]
 AnyInput = Annotated[Any, WithJsonSchema(schema_of_input())]
@@ -244,3 +246,88 @@ class VerifyRequest(Wire):
     pairs: Annotated[list[Pair], Field(fail_fast=True, max_length=LIST_MAX)]
     gallery: str | None = None
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
+
+
+Field01 = Annotated[float, Field(ge=0, le=1)]
+RecordJson = Annotated[Any, WithJsonSchema({"type": "object", "additionalProperties": True})]
+FieldJson = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "description": "Of the records' field."},
+                "kind": {"type": "string", "enum": list(KINDS), "default": "name"},
+                "weight": {"type": "number", "exclusiveMinimum": 0, "default": 1},
+                "encoder": {"type": ["string", "null"], "description": "The model that embeds it."},
+                "scale": {
+                    "type": ["number", "null"],
+                    "description": "So far apart, two numbers (days) score exp(-1/2).",
+                },
+                "of": {
+                    "type": ["string", "null"],
+                    "description": "The field whose thing it shows too: both are pooled.",
+                },
+            },
+            "required": ["name"],
+            "additionalProperties": False,
+        }
+    ),
+]
+
+
+class LinkRequest(Wire):
+    """Two sides whose records are linked: lists of records, or the names of galleries."""
+
+    left: Annotated[list[RecordJson] | str, Field(description="Records, or a gallery's name.")]
+    right: Annotated[list[RecordJson] | str, Field(description="Records, or a gallery's name.")]
+    model: str | None = Field(None, description="Embeds names and texts that name no encoder.")
+    fields: Annotated[
+        list[FieldJson] | None,
+        Field(description="By what records are compared; else by all that both sides have."),
+    ] = None
+    one_to_one: bool = False
+    one_to_many: bool = False
+    threshold: Annotated[
+        float | None, Field(ge=-1, le=1, description="The least score; else found from the scores.")
+    ] = None
+    k: Annotated[Positive, Field(description="Candidates of a record.")] = K
+    rerank: Annotated[
+        Field01, Field(description="What the distance of strings weighs in names and texts.")
+    ] = RERANK
+    shared_min: Annotated[
+        Field01, Field(description="The share of all weights that a pair must rest on.")
+    ] = 0.0
+
+
+class DedupeRequest(Wire):
+    """Records of one table, of which some are of one thing."""
+
+    records: list[RecordJson]
+    model: str | None = Field(None, description="Embeds names and texts that name no encoder.")
+    fields: Annotated[
+        list[FieldJson] | None,
+        Field(description="By what records are compared; else by all that they have."),
+    ] = None
+    threshold: Annotated[
+        float | None, Field(ge=-1, le=1, description="The least score; else found from the scores.")
+    ] = None
+    false_match_rate: Annotated[
+        float | None,
+        Field(
+            gt=0, lt=1, description="Of the pairs above a threshold that is found; else best F1."
+        ),
+    ] = None
+    linkage: Literal["single", "average"] = "single"
+    members_max: Annotated[
+        Positive | None,
+        Field(description="Single linkage: larger clusters are cut at their weakest links."),
+    ] = None
+    golden: Annotated[bool, Field(description="Tell a golden record of each cluster.")] = False
+    k: Annotated[Positive, Field(description="Candidates of a record.")] = K
+    rerank: Annotated[
+        Field01, Field(description="What the distance of strings weighs in names and texts.")
+    ] = RERANK
+    shared_min: Annotated[
+        Field01, Field(description="The share of all weights that a pair must rest on.")
+    ] = 0.0

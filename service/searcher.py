@@ -21,7 +21,10 @@ from service.shelf import Model
 # Beyond either, a question takes its turn: each takes memory and all cores for a second or more.
 BULK_QUERIES = 16
 BULK_HITS = 2000
-ThresholdFrom = Literal["request", "background", "calibration", "encoder"]
+ThresholdFrom = Literal["request", "background", "calibration", "gallery", "encoder"]
+# Asked with what they are made of: how near strangers come shows within the gallery. A question is
+# no document, so that of texts it does not.
+LIKE_ASKED = ("image", "audio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ class Searcher:
         self._item_bytes_max = item_bytes_max
         self._bulk = CapacityLimiter(bulk_at_once)
 
+    @property
+    def turns(self) -> CapacityLimiter:
+        """What questions wait for that take memory and all cores for a second or more."""
+        return self._bulk
+
     async def search(
         self,
         gallery: Gallery,
@@ -146,7 +154,7 @@ class Searcher:
             NotCalibrated: no threshold is given, calibrated, or stated by the encoder.
         """
         rule = question.label_score or gallery.label_score
-        drawn = self.threshold(question.threshold, gallery, rule)
+        drawn = await self._line(question.threshold, gallery, rule)
         if drawn is None:
             raise NotCalibrated(
                 f"gallery {gallery.name!r} has no threshold for labels scored by {rule!r}, and no "
@@ -274,6 +282,19 @@ class Searcher:
             model = self._model_of(gallery.space)
         score = None if model is None else model.manifest.unrelated_score_q99
         return None if score is None else (score, "encoder")
+
+    async def _line(
+        self, asked: float | None, gallery: Gallery, rule: LabelScore
+    ) -> tuple[float, ThresholdFrom] | None:
+        """Take the threshold as `threshold` does; in place of a pair's, the gallery's if higher."""
+        drawn = self.threshold(asked, gallery, rule)
+        if drawn is None or drawn[1] != "encoder":
+            return drawn
+        model = self._model_of(gallery.space)
+        if model is None or model.modality not in LIKE_ASKED:
+            return drawn
+        own = await run_sync(gallery.provisional, rule, limiter=self._bulk)
+        return drawn if own is None or own <= drawn[0] else (own, "gallery")
 
     def _model_of(self, space: str) -> Model | None:
         return self._embedder.shelf.in_space(space)

@@ -132,6 +132,19 @@ class Settings(BaseSettings):
         10_000, ge=1, description="Failed rows of one import that are listed; all are counted."
     )
 
+    link_records_max: int = Field(
+        10_000, ge=1, description="Records of one side of a link or dedupe call."
+    )
+    table_bytes_max: int = Field(
+        4 << 30, ge=1024, description="Bytes of a table that a command reads, unpacked."
+    )
+    table_cells_max: int = Field(
+        50_000_000, ge=1, description="Cells of a table that a command reads: rows times columns."
+    )
+    cell_characters_max: int = Field(
+        100_000, ge=1, description="Characters of one cell of a table; else its row is refused."
+    )
+
     snapshot_bytes_max: int = Field(
         8 << 30, ge=1, description="Bytes of one snapshot, taken or restored."
     )
