@@ -62,9 +62,9 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
     SOURCE is a .csv, .tsv, .jsonl or .parquet file, or a folder of texts, pictures or sounds (its
     sub-folders are the labels, or else the names of the files), or a .zip of pictures or sounds.
     Columns that are not id, label, text, vector, image, audio or reads become the payload. The
-    image, or audio, column holds the file, or its name beside SOURCE; SVGs are drawn. What a picture
-    reads counts too, where the encoder has a tower for it. Rows without an id are known by their
-    content.
+    image, or audio, column holds the file, or its name beside SOURCE; SVGs are drawn. What a
+    picture reads counts too, where the encoder has a tower for it. Rows without an id are known by
+    their content.
 
     \b
     Run it again after a kill, or when the source has grown: rows that stand already with the same
