@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from service.asked import FILE_PATH, THRESHOLD, item_of_file, verdict_of
 from service.canvas import canvas_for
 from service.client import Client
-from service.commands.questions import FILE_PATH, THRESHOLD, item_of_file, verdict_of
 from service.connected import LABEL_SCORE, with_client
 
 command = click.Group("gallery")
