@@ -116,8 +116,8 @@ class Picture:
     def words(self, at: Point, text: str, colour: str = INK, size: int = 14) -> None:
         """Write a line of text."""
         font = ImageFont.load_default(2 * size)
-        halo = {"stroke_width": 3, "stroke_fill": PAPER}
-        self._draw.text((2 * at[0], 2 * at[1]), text, colour, font, anchor="ls", **halo)
+        place = (2 * at[0], 2 * at[1])
+        self._draw.text(place, text, colour, font, anchor="ls", stroke_width=3, stroke_fill=PAPER)
 
     def save(self, path: Path) -> None:
         """Write the picture."""

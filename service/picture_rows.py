@@ -98,8 +98,8 @@ def check_size(size: int) -> None:
 def _named(exemplar: dict[str, Any]) -> tuple[str, str] | None:
     """Return what a row names as a whole file, and of which kind it is."""
     item = exemplar.get("item")
-    for kind in FILED if isinstance(item, dict) else ():
-        if isinstance(name := item.get(kind), str):
+    for kind in FILED:
+        if isinstance(item, dict) and isinstance(name := item.get(kind), str):
             return kind, name
     return None
 

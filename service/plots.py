@@ -52,13 +52,13 @@ def draw_map(
     spare = (room - np.ptp(flat, axis=0) * scale) / 2
     places = (flat - low) * scale + spare + MARGIN
     places[:, 1] = HEIGHT - places[:, 1]
-    own = [labels[i] for i in at]
+    own, places_of = [labels[i] for i in at.tolist()], at.tolist()
     named = [
         one for one, _ in Counter(one for one in own if one is not None).most_common(NAMED_MAX)
     ]
     colour_of = {one: COLOURS[i % len(COLOURS)] for i, one in enumerate(named)}
     radius = 4.0 if len(at) < 2000 else 2.0
-    for (x, y), i, label in zip(places.tolist(), at, own, strict=True):
+    for (x, y), i, label in zip(places.tolist(), places_of, own, strict=True):
         tip = ids[i] if label in (None, ids[i]) else f"{label}: {ids[i]}"
         canvas.dot((x, y), radius, colour_of.get(label or "", OTHERS), tip)
     for label in named:
@@ -85,10 +85,10 @@ def draw_scan(canvas: Canvas, title: str, reply: Mapping[str, Any]) -> None:
     left, right, top, bottom = MARGIN, WIDTH - MARGIN - SIDE, MARGIN, HEIGHT - MARGIN
 
     def x_of(seconds: float) -> float:
-        return left + (right - left) * seconds / end
+        return float(left + (right - left) * seconds / end)
 
     def y_of(score: float) -> float:
-        return bottom - (bottom - top) * (score - low) / (high - low)
+        return float(bottom - (bottom - top) * (score - low) / (high - low))
 
     names = list(dict.fromkeys(str(one["label"]) for one in found))
     colour_of = {one: COLOURS[i % len(COLOURS)] for i, one in enumerate(names)}
