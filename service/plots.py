@@ -52,13 +52,14 @@ def draw_map(
     spare = (room - np.ptp(flat, axis=0) * scale) / 2
     places = (flat - low) * scale + spare + MARGIN
     places[:, 1] = HEIGHT - places[:, 1]
-    own, places_of = [labels[i] for i in at.tolist()], at.tolist()
+    chosen = at.tolist()
+    own = [labels[i] for i in chosen]
     named = [
         one for one, _ in Counter(one for one in own if one is not None).most_common(NAMED_MAX)
     ]
     colour_of = {one: COLOURS[i % len(COLOURS)] for i, one in enumerate(named)}
     radius = 4.0 if len(at) < 2000 else 2.0
-    for (x, y), i, label in zip(places.tolist(), places_of, own, strict=True):
+    for (x, y), i, label in zip(places.tolist(), chosen, own, strict=True):
         tip = ids[i] if label in (None, ids[i]) else f"{label}: {ids[i]}"
         canvas.dot((x, y), radius, colour_of.get(label or "", OTHERS), tip)
     for label in named:

@@ -1,8 +1,9 @@
 """Words in a long sound: how many are heard, and named right, at rates of false alarms, by REST.
 
 `BENCH_DIGITS` names a folder of DIGIT_SPEAKER_NUMBER.wav (free-spoken-digit-dataset),
-`BENCH_SPEECH` one of recordings of speech. Five voices are enrolled, two recordings a digit; the sixth says 120 digits in
-faint noise; what is false is counted in ten minutes of the speech, in which digits may occur.
+`BENCH_SPEECH` one of recordings of speech. Five voices are enrolled, two recordings a digit; the
+sixth says 120 digits in faint noise; what is false is counted in ten minutes of the speech, in
+which digits may occur.
 """
 
 import base64
