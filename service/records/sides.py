@@ -85,7 +85,7 @@ def table_of(
     if not 1 <= len(records) <= limit:
         raise RequestInvalid(
             f"{side} has {len(records)} records; send 1 to {limit} (SEMBLANCE_LINK_RECORDS_MAX), "
-            "or use `semblance link`, which takes tables of any length",
+            "or use the command line, which takes tables of any length",
             param=side,
         )
     names = dict.fromkeys(fields or ())
