@@ -11,6 +11,7 @@ from service.errors import RequestInvalid
 from service.intake import Vector, parse_item
 from service.parts import AskingOf, PartsOf
 from service.queries import parse_all
+from service.record import Record
 from service.replies import Json
 from service.reply_schemas import ScanReply
 from service.routing import gallery_of, needs, new_router
@@ -50,6 +51,8 @@ async def scan(gallery: str, asked: ScanRequest, parts: PartsOf, asking: AskingO
     (item,) = await off_loop(parse, long=True)
     if isinstance(item, Vector):
         raise ModalityUnsupported("a vector has no regions; send the item itself")
+    if isinstance(item, Record):
+        raise ModalityUnsupported("a record has no regions; send its picture alone")
     if item.reads is not None:
         words = "a scan sees regions and reads none: leave 'reads' out, and identify a crop with it"
         raise RequestInvalid(words, param="item")
