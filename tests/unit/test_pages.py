@@ -7,7 +7,7 @@ import pytest
 from click import Command, Context, Group
 
 from service.cli import main
-from service.commands.link import Usual
+from service.table_commands import Usual
 from service.problems import TABLE
 from service.settings import PREFIX, Settings
 
