@@ -76,7 +76,11 @@ def figures() -> list[Figure]:
             ">= .98",
             recall >= 0.98 * exact,
         ),
-        Figure(f"their index, and {len(asked)} searches, seconds", f"{taken:.1f} s", f"{looked:.1f} s, of all"),
+        Figure(
+            f"their index, and {len(asked)} searches, seconds",
+            f"{taken:.1f} s",
+            f"{looked:.1f} s, of all",
+        ),
         Figure("pairs that are right, of all pairs", f"{right / max(found, 1):.4f}"),
         Figure("records that got theirs, of all", f"{right / len(read):.4f}"),
     ]
