@@ -55,7 +55,7 @@ def figures() -> list[Figure]:
         started = time.perf_counter()
         linked(folder)
         seconds = time.perf_counter() - started
-        right, found = told(folder / "out.csv")
+        right, found, likely = told(folder / "out.csv")
     asked = read[:ASKED]
     rows = asyncio.run(embedded([*names, *(text or "-" for _, text in asked)]))
     recall, exact, taken, looked = recalls(rows[len(names) :], rows[: len(names)], asked)
@@ -81,7 +81,11 @@ def figures() -> list[Figure]:
             f"{taken:.1f} s",
             f"{looked:.1f} s, of all",
         ),
-        Figure("pairs that are right, of all pairs", f"{right / max(found, 1):.4f}"),
+        Figure(
+            "pairs that are right, of all pairs",
+            f"{right / max(found, 1):.4f}",
+            f"{likely:.4f} by their probability",
+        ),
         Figure("records that got theirs, of all", f"{right / len(read):.4f}"),
     ]
 
@@ -117,11 +121,12 @@ def linked(folder: Path) -> None:
     )
 
 
-def told(path: Path) -> tuple[int, int]:
-    """Count the pairs that are right, and all that were made."""
+def told(path: Path) -> tuple[int, int, float]:
+    """Count the pairs that are right, and all that were made; and what they are said to be."""
     with path.open(encoding="utf-8", newline="") as file:
         pairs = [row for row in csv.DictReader(file) if row["right_id"]]
-    return sum(row["left_id"] == row["right_id"] for row in pairs), len(pairs)
+    likely = float(np.mean([float(row["probability"] or "nan") for row in pairs]))
+    return sum(row["left_id"] == row["right_id"] for row in pairs), len(pairs), likely
 
 
 async def embedded(names: list[str]) -> Rows:
