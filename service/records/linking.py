@@ -168,6 +168,8 @@ def likely_of(chosen: Pairs, rivals: Pairs, curves: Curves) -> NDArray[np.float6
 
 
 def _curves(pairs: Pairs) -> tuple[Curves | None, str | None]:
+    if not len(pairs):
+        return None, "no two records have anything in common"
     try:
         return without_labels(pairs), None
     except ScoresInseparable as error:

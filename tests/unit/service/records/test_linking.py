@@ -51,6 +51,17 @@ def test_each_left_record_gets_its_best() -> None:
     assert found.nearest.left.tolist() == [0, 1, 2, 4]
 
 
+def test_where_nothing_is_known_nobody_is_linked_and_all_are_told() -> None:
+    left, right = named(None, "..."), named("Acme")
+    for pairing in ("best", "one_to_one", "one_to_many"):
+        found = linked(left, right, pairing=pairing, threshold=None)
+        assert len(found.pairs) == 0 == len(found.nearest)
+        assert found.why == "no two records have anything in common"
+    sides = Side(left, made(left)), Side(right, made(right))
+    rows = list(Output(*sides, found, Terms(), "outer").rows())
+    assert [row[7] for row in rows] == ["no match: nothing to compare by"] * 2 + ["no match"]
+
+
 def test_one_to_one_and_one_to_many() -> None:
     assert pairs_of(linked(LEFT, RIGHT, pairing="one_to_one")) == [(0, 0), (1, 2), (2, 1)]
     many = linked(LEFT, RIGHT, pairing="one_to_many")
