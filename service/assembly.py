@@ -22,6 +22,8 @@ from service.imports.files import Files
 from service.imports.runner import Imports
 from service.keys import Keys
 from service.lane import Lane, measured_rate
+from service.listener import Listener
+from service.long_items import Lengths
 from service.metrics import GalleryRows, Metrics
 from service.parts import Parts
 from service.recall import Recall
@@ -305,6 +307,7 @@ def assemble(settings: Settings, *, asleep: bool = False) -> Parts:
         interactive_items_max=settings.interactive_items_max,
         recall=recall,
         remote=remote,
+        lengths=Lengths(settings.sound_seconds_max, settings.windows_max),
     )
     enroller = Enroller(
         embedder,
@@ -320,6 +323,7 @@ def assemble(settings: Settings, *, asleep: bool = False) -> Parts:
         imports=Imports(galleries, enroller, Files(settings.data_dir, settings.import_bytes_max)),
         searcher=searcher,
         scanner=Scanner(searcher, embedder, queue_seconds_max=settings.queue_seconds_max),
+        listener=Listener(searcher, embedder),
         metrics=metrics,
         keys=keys,
         close=close,

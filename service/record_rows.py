@@ -1,7 +1,7 @@
 """Items and the parts of records, embedded together, and put together again."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from models.errors import InputError, ItemUndecodable
 from models.modality import Item
@@ -14,7 +14,7 @@ from service.record import Record, RecordPart, named, pooled_row
 class PooledRow(Embedded):
     """A record's embedding; `cost` is that of all parts, `costs` tells it by modality."""
 
-    costs: Mapping[str, int]
+    costs: Mapping[str, int] = field(default_factory=dict)
 
 
 def flattened(items: Sequence[Item | Record]) -> list[Item]:
@@ -54,7 +54,8 @@ def _of_record(parts: Sequence[RecordPart], outcomes: Sequence[Outcome]) -> Outc
     costs: dict[str, int] = {}
     for part, one in zip(parts, embedded, strict=True):
         costs[part.item.modality] = costs.get(part.item.modality, 0) + one.cost
-    return PooledRow(row, sum(costs.values()), any(one.truncated for one in embedded), costs)
+    truncated = any(one.truncated for one in embedded)
+    return PooledRow(row, sum(costs.values()), truncated, costs=costs)
 
 
 def costs_of(

@@ -89,6 +89,21 @@ class CalibrationOut(BaseModel):
     false_accept_rate: float
 
 
+class AlarmsOut(BaseModel):
+    """The threshold of scans, and the background that it was found on."""
+
+    space: str
+    threshold: float
+    false_alarms_per_hour: float
+    upper_per_hour: float = Field(description="The 95 % bound on the true rate.")
+    hours: float
+    seconds: list[float]
+    hop_seconds: float
+    label_score: Literal["nearest", "mean"]
+    seq: int
+    count: int
+
+
 class LexicalOut(BaseModel):
     """That words count in a gallery, and what they weigh."""
 
@@ -116,6 +131,9 @@ class GalleryOut(BaseModel):
     calibration: CalibrationOut | None
     calibration_stale: bool
     lexical: LexicalOut | None = Field(description="Null where no words are kept.")
+    label_score: Literal["nearest", "mean"]
+    parts: int = Field(description="How many of `count` are windows of long exemplars.")
+    alarms: AlarmsOut | None = Field(description="The threshold of scans, if there is one.")
 
 
 class GalleriesReply(BaseModel):
@@ -168,6 +186,7 @@ class EnrolReply(BaseModel):
     enrolled: int
     unchanged: int
     truncated: list[int]
+    parts: int = Field(description="Windows of long exemplars, which stand beside them.")
     failed: list[FailedOut]
 
 
@@ -265,6 +284,9 @@ class HitOut(BaseModel):
     payload: dict[str, Any] | None = None
     vector: list[float] | None = None
     scores: ScoresOut | None = None
+    seconds: list[float] | None = Field(
+        None, description="From and to, where a window of a long exemplar was found."
+    )
 
 
 class HitsOut(BaseModel):
@@ -297,7 +319,7 @@ class IdentifyReply(BaseModel):
 
     results: list[VerdictOut]
     seq: int
-    threshold_from: Literal["request", "calibration", "encoder"]
+    threshold_from: Literal["request", "calibration", "gallery", "encoder"]
     truncated: list[int]
 
 
@@ -308,18 +330,30 @@ class FoundOut(VerdictOut):
         None, description="x0, y0, x1, y1 in pixels of the upright picture."
     )
     seconds: list[float] | None = Field(None, description="From and to, in a sound.")
-    likelihood: float = Field(
-        description="That the region is something at all; 0 for the whole item."
+    likelihood: float | None = Field(
+        None, description="That a region of a picture is something at all; 0 for the whole."
     )
 
 
+class ScoreOut(BaseModel):
+    """One window of a sound, and the label that is nearest to it."""
+
+    seconds: list[float]
+    label: str
+    score: float
+
+
 class ScanReply(BaseModel):
-    """What was found, the surest first, and how many regions were looked at."""
+    """What was found, the surest first, and how many regions, or windows, were looked at."""
 
     found: list[FoundOut]
     regions: int
     seq: int
-    threshold_from: Literal["request", "calibration", "encoder"]
+    threshold_from: Literal["request", "background", "calibration", "gallery", "encoder"]
+    false_alarms_per_hour: float | None = Field(
+        None, description="That the threshold keeps, where it was found on a background."
+    )
+    scores: list[ScoreOut] | None = Field(None, description="Of every window, where asked for.")
 
 
 class PairOut(BaseModel):
@@ -348,7 +382,7 @@ class FieldOut(BaseModel):
     contribution: float
 
 
-class PairOut(BaseModel):
+class LinkedOut(BaseModel):
     """A pair: positions of records, or ids of exemplars."""
 
     left: int | str
@@ -391,7 +425,7 @@ class FailedFieldOut(BaseModel):
 class LinkReply(BaseModel):
     """Pairs in the order of the left side."""
 
-    pairs: list[PairOut]
+    pairs: list[LinkedOut]
     unmatched: list[UnmatchedOut]
     threshold: float | None
     expected: ExpectedOut | None

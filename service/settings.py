@@ -102,6 +102,12 @@ class Settings(BaseSettings):
     scan_regions_max: int = Field(
         64, ge=1, description="Regions of one item that a scan may look at."
     )
+    sound_seconds_max: float = Field(
+        3600.0, gt=0, le=86_400, description="Length of a sound that is cut into windows."
+    )
+    windows_max: int = Field(
+        20_000, ge=1, description="Windows of one sound that is enrolled whole, or scanned."
+    )
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
     filter_depth_max: int = Field(
         16, ge=1, le=64, description="Levels of `and`, `or` and `not` in one filter."

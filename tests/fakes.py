@@ -37,6 +37,7 @@ class FakeEncoder:
 
     modality = "text"
     regions = None
+    windows = None
     cost_min = 1
     cost_max = 16
     sample = Item("text", "ready?")

@@ -38,6 +38,7 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("search", "POST", "/v1/galleries/g/search", {"query": "a"}),
     ("search", "POST", "/v1/galleries/g/identify", {"query": "a", "threshold": 0.5}),
     ("search", "POST", "/v1/galleries/g/scan", {"item": "a"}),
+    ("write", "POST", "/v1/galleries/g/scan/calibrate", {"background": ["a"]}),
     ("write", "PUT", "/v1/galleries/g", {"model": "fake"}),
     ("write", "POST", "/v1/galleries/g/exemplars", {"exemplars": [{"id": "two", "item": "b"}]}),
     ("write", "POST", "/v1/galleries/g/exemplars/delete", {"ids": ["two"]}),
