@@ -35,8 +35,8 @@ def about_the_table(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Candidates of a record."),
         click.option("--rerank", type=SHARE, default=0.3, show_default=True,
                      help="What the distance of strings weighs."),
-        click.option("--shared", "shared_min", type=SHARE, default=0.0, show_default=True,
-                     help="The share of the weights that both must have."),
+        click.option("--missing", type=click.FloatRange(-1, 1), default=0.5, show_default=True,
+                     help="What a field counts that one of two lacks."),
         click.option("--rejected", type=click.Path(path_type=Path),
                      help="[OUTPUT.rejected.jsonl]"),
         click.option("--encoding", help="Of a table of text. [found out]"),
@@ -61,7 +61,7 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 @click.option("--false-match-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True),
               help="Of links above the threshold that is found. [best F1]")  # fmt: skip
 @click.option("--labels", type=TABLE_PATH, help="Answers that `semblance dedupe label` kept.")
-@click.option("--linkage", type=click.Choice(["single", "average"]), default="single",
+@click.option("--linkage", type=click.Choice(["single", "average"]), default="average",
               show_default=True, help="By any link, or by the mean of all.")  # fmt: skip
 @click.option("--members-max", type=click.IntRange(1),
               help="Single linkage: larger clusters are cut at their weakest links.")  # fmt: skip
@@ -169,7 +169,7 @@ def terms_of(side: "Side", **options: Any) -> "DedupeTerms":
     return DedupeTerms(
         k=options["k"],
         rerank=options["rerank"],
-        shared_min=options["shared_min"],
+        missing=options["missing"],
         labels=labels_of(side, options["labels"]) if options["labels"] else (),
         **{name: options[name] for name in names if name in options},
     )
