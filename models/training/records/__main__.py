@@ -1,4 +1,7 @@
-"""`python -m models.training.records`: names by their readings, beside what needs no training."""
+"""`python -m models.training.records`: names by their readings, records by their fields.
+
+Each beside what needs no training.
+"""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -14,6 +17,7 @@ from models.training.publishing import bundle_embed
 from models.training.records import trials
 from models.training.records.baselines import STRINGS, Scorer, by_encoder
 from models.training.records.pool import open_pool
+from models.training.records.tables import record_lines
 from models.training.records.trials import NameTrial
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -52,6 +56,8 @@ def main(data: Path, work: Path, bundles: Path, all_names: bool) -> None:
     if (bundles / "crops").exists():
         for line in with_crops(bundles, held):
             click.echo(line)
+    for line in record_lines(data / "records", bundles):
+        click.echo(line)
 
 
 def cell(name: str, score: Scorer, kind: str, trial: NameTrial) -> str:

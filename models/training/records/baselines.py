@@ -42,14 +42,14 @@ def by_encoder(folder: Path) -> Scorer:
     embed = bundle_embed(OnnxEncoder.open(folder, provider="cpu"))
 
     def scores(queries: Sequence[str], names: Sequence[str]) -> Rows:
-        asked, filed = (_in_order_of_length(embed, texts) for texts in (queries, names))
+        asked, filed = (in_order_of_length(embed, texts) for texts in (queries, names))
         found: Rows = asked @ filed.T
         return found
 
     return scores
 
 
-def _in_order_of_length(
+def in_order_of_length(
     embed: Callable[[Sequence[Encoded]], NDArray[np.float32]], texts: Sequence[str]
 ) -> Rows:
     """Embed texts, short ones together, as the service does."""
