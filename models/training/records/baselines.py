@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
+from models.texts.characters import romanised
 from models.training.evaluation import Rows
 from models.training.publishing import bundle_embed
 from models.training.recipe import Encoded
@@ -47,6 +48,21 @@ def by_encoder(folder: Path) -> Scorer:
         return found
 
     return scores
+
+
+def with_strings(score: Scorer) -> Scorer:
+    """Let the distance of strings count as much, of what `names` sees of a text.
+
+    So `semblance link` scores a field with `rerank` at one half.
+    """
+    alike = by_distance(Levenshtein.normalized_similarity)
+
+    def both(queries: Sequence[str], names: Sequence[str]) -> Rows:
+        written = [[romanised(text) for text in texts] for texts in (queries, names)]
+        found: Rows = (score(queries, names) + alike(*written)) / 2
+        return found
+
+    return both
 
 
 def in_order_of_length(
