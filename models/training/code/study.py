@@ -141,10 +141,13 @@ class Study:
         told = {}
         for alpha in alphas:
             between(start, end, alpha, tower)
-            told[alpha] = {
-                trial.name: _mrr(trial, *(embedded_ids(tower, ids) for ids in both))
-                for trial, both in zip(self.trials, asked, strict=True)
-            }
+            # On a processor, in half of the time; what is published is measured as it is served.
+            with torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cpu"):
+                told[alpha] = {
+                    trial.name: _mrr(trial, *(embedded_ids(tower, ids, 64) for ids in both))
+                    for trial, both in zip(self.trials, asked, strict=True)
+                }
+            self.tell(f"{alpha}: {told[alpha]}")
         return told
 
 
