@@ -22,6 +22,11 @@ _TEXTS: Final = ("text", "code")  # of an item, what is written in words
 def spoken(item: Mapping[str, Any] | None, label: str | None) -> list[str]:
     """Return the words by which an exemplar is found: those of its item and of its label."""
     texts = [] if item is None else [item.get(name) for name in _TEXTS]
+    record = {} if item is None else item.get("record") or {}
+    for name, part in record.items() if isinstance(record, Mapping) else ():
+        inner = part if isinstance(part, Mapping) else {"text": part} if name == "name" else {}
+        texts += [inner.get(kind) for kind in _TEXTS]
+        texts += [part] if name in _TEXTS else []
     return split("\n".join(text for text in [label, *texts] if isinstance(text, str)))
 
 

@@ -1,4 +1,4 @@
-"""The exact binomial bound that a sample size buys."""
+"""The exact bounds that a sample size buys: on a share, and on a rate."""
 
 import math
 
@@ -42,3 +42,28 @@ def at_most(accepted: int, trials: int, rate: float) -> float:
         )
         for i in range(accepted + 1)
     )
+
+
+def poisson_bound(events: int, exposure: float, confidence: float = 0.95) -> float:
+    """Return the upper confidence bound on a rate, after so many events in so long a time.
+
+    Source: Garwood 1936; one-sided.
+
+    >>> round(poisson_bound(0, 100.0), 4)  # the rule of three
+    0.03
+    """
+    low, high = 0.0, 2.0 * events + 10.0
+    for _ in range(80):
+        middle = (low + high) / 2.0
+        if _poisson_at_most(events, middle) > 1.0 - confidence:
+            low = middle
+        else:
+            high = middle
+    return high / exposure
+
+
+def _poisson_at_most(events: int, mean: float) -> float:
+    if mean <= 0.0:
+        return 1.0
+    log = math.log(mean)
+    return math.fsum(math.exp(i * log - mean - math.lgamma(i + 1)) for i in range(events + 1))

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from index.binomial import upper_bound
 from index.chunks import Chunks
 from index.errors import RowsInvalid, TooFewImpostors
 from index.hits import Mask, Positions, Scores, exact_scores
+from index.label_scores import MEAN, NEAREST, LabelScore, best_by_mean
 from index.vectors import Rows
 from index.view import View
 
@@ -29,7 +31,7 @@ class Calibration:
     `far_upper` is the one-sided 95 % bound on the true false-accept rate; `true_accept_rate` is the
     share of the queries somebody here is that found that one, above the threshold; `slope` and
     `offset` turn a score into a probability, or are None. `seq` and `count` tell the gallery that
-    was measured.
+    was measured, `label_score` how its labels were scored.
     """
 
     space: str
@@ -43,6 +45,7 @@ class Calibration:
     offset: float | None
     seq: int
     count: int
+    label_score: LabelScore = NEAREST
 
     def probability_of(self, score: float) -> float | None:
         """Return the probability that a best hit of this score is right, in a mix as measured."""
@@ -87,6 +90,7 @@ def gather(
     own: npt.NDArray[np.int32],
     itself: Positions | None = None,
     alive: Mask | None = None,
+    label_score: LabelScore = NEAREST,
 ) -> Evidence:
     """Score queries (q, d) against rows (n, d) named by codes (n,).
 
@@ -105,8 +109,9 @@ def gather(
         if itself is not None:
             rough[np.arange(len(rough)), itself[some]] = -np.inf
         same = codes == own[some, np.newaxis]
-        others.append(_best(rows, queries[some], np.where(same, -np.inf, rough)))
-        owns.append(_best(rows, queries[some], np.where(same, rough, -np.inf)))
+        best = partial(_best_mean, codes=codes) if label_score == MEAN else _best
+        others.append(best(rows, queries[some], np.where(same, -np.inf, rough)))
+        owns.append(best(rows, queries[some], np.where(same, rough, -np.inf)))
     other, its_own = np.concatenate(others), np.concatenate(owns)
     known, rivalled = np.isfinite(its_own), np.isfinite(other)
     right = known & (its_own >= other)
@@ -116,17 +121,46 @@ def gather(
     return Evidence(other[rivalled], its_own[known], its_own[right], np.concatenate(wrong))
 
 
-def own_evidence(view: View, exemplars_max: int) -> Evidence:
+def measured(
+    view: View,
+    queries: Rows | None,
+    labels: Sequence[str | None] | None,
+    exemplars_max: int,
+    false_accept_rate: float,
+    space: str,
+    rule: LabelScore,
+) -> Calibration:
+    """Calibrate a view by labelled queries (q, d), or without them by up to so many exemplars.
+
+    Raises: RowsInvalid, TooFewImpostors.
+    """
+    evidence = (
+        own_evidence(view, exemplars_max, rule)
+        if queries is None
+        else sent_evidence(view, queries, labels, rule)
+    )
+    return calibrated(
+        evidence, false_accept_rate, space=space, seq=view.seq, count=view.count, rule=rule
+    )
+
+
+def own_evidence(view: View, exemplars_max: int, label_score: LabelScore = NEAREST) -> Evidence:
     """Take up to so many exemplars as queries; the same gallery gives the same sample."""
     living = np.arange(view.n) if view.alive is None else np.flatnonzero(view.alive)
     if len(living) > exemplars_max:
         chance = np.random.default_rng(_SAMPLE_SEED)
         living = np.sort(chance.choice(living, exemplars_max, replace=False))
     rows = view.vectors
-    return gather(rows, view.codes, rows.take(living), view.codes[living], living, view.alive)
+    queries, own = rows.take(living), view.codes[living]
+    return gather(rows, view.codes, queries, own, living, view.alive, label_score)
 
 
-def sent_evidence(view: View, queries: Rows, labels: Sequence[str | None] | None) -> Evidence:
+def sent_evidence(
+    view: View,
+    queries: Rows,
+    labels: Sequence[str | None] | None,
+    label_score: LabelScore = NEAREST,
+) -> Evidence:
     """Take labelled queries (q, d); a label of None, or one that nobody here has, is nobody's.
 
     Raises: RowsInvalid.
@@ -138,7 +172,8 @@ def sent_evidence(view: View, queries: Rows, labels: Sequence[str | None] | None
         )
     code_of = view.page.code_of
     own = np.array([-1 if one is None else code_of.get(one, -1) for one in labels], np.int32)
-    return gather(view.vectors, view.codes, queries, own, alive=view.alive)
+    rows, alive = view.vectors, view.alive
+    return gather(rows, view.codes, queries, own, alive=alive, label_score=label_score)
 
 
 def _best(rows: Chunks, queries: Rows, rough: npt.NDArray[np.floating]) -> Scores:
@@ -150,8 +185,28 @@ def _best(rows: Chunks, queries: Rows, rough: npt.NDArray[np.floating]) -> Score
     return scores
 
 
+def _best_mean(
+    rows: Chunks,
+    queries: Rows,
+    rough: npt.NDArray[np.floating],
+    codes: npt.NDArray[np.int32],
+) -> Scores:
+    """Return the fixed mean of each query's best label (q,), -inf for those that have none."""
+    scores = np.full(len(queries), -np.inf, np.float32)
+    for i, (query, some) in enumerate(zip(queries, rough, strict=True)):
+        means, _ = best_by_mean(rows, codes, query, some, 1, np.isfinite(some))
+        scores[i] = means[0] if len(means) else -np.inf
+    return scores
+
+
 def calibrated(
-    evidence: Evidence, false_accept_rate: float, *, space: str, seq: int, count: int
+    evidence: Evidence,
+    false_accept_rate: float,
+    *,
+    space: str,
+    seq: int,
+    count: int,
+    rule: LabelScore = NEAREST,
 ) -> Calibration:
     """Return the calibration that the evidence supports at this rate.
 
@@ -172,6 +227,7 @@ def calibrated(
         offset=None if line is None else line[1],
         seq=seq,
         count=count,
+        label_score=rule,
     )
 
 

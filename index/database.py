@@ -20,7 +20,7 @@ Connection: TypeAlias = apsw.Connection
 
 FILE_NAME = "semblance.db"
 APPLICATION_ID = 0x53454D42  # "SEMB"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 PAGE_BYTES = 16_384
 _CHECKSUM_BYTES = 8  # at the end of each page: what the extension below asks for
@@ -67,6 +67,7 @@ CREATE TABLE contents (
 # `doomed` are galleries that were deleted, whose rows are still being removed; `staged` are being
 # restored, and shown to nobody yet; `generations` are built indexes, `outcome` is JSON. `words` are
 # of exemplars of galleries with `lexical`, the weight of words; `splitting` is how they were split.
+# `alarms` is the threshold of scans, as JSON.
 _ADDED = {
     2: """
 CREATE TABLE doomed (gallery INTEGER PRIMARY KEY) STRICT;
@@ -119,6 +120,10 @@ ALTER TABLE galleries ADD COLUMN lexical REAL;
 CREATE TABLE words (row INTEGER PRIMARY KEY, bag BLOB NOT NULL) STRICT;
 CREATE TABLE splitting (version INTEGER NOT NULL) STRICT;
 INSERT INTO splitting (version) VALUES (1);
+""",
+    5: """
+ALTER TABLE galleries ADD COLUMN label_score TEXT NOT NULL DEFAULT 'nearest';
+ALTER TABLE galleries ADD COLUMN alarms TEXT;
 """,
 }
 

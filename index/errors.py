@@ -103,3 +103,7 @@ class StoreCorrupt(GalleryError):
 
 class StoreNewer(GalleryError):
     """The database was written by a newer Semblance."""
+
+
+class ScoresInseparable(GalleryError):
+    """The scores of candidate pairs do not tell two kinds of pairs apart."""

@@ -22,6 +22,7 @@ from index.folder import FolderLock
 from index.gallery import Gallery
 from index.generations import Generations
 from index.jobs import Jobs
+from index.label_scores import NEAREST, check_label_score
 from index.moment import now
 from index.names import check_name
 from index.removals import Removals
@@ -124,10 +125,12 @@ class Galleries:
         index: str = AUTO,
         recall_target: float = 0.99,
         lexical: float | None = None,
+        label_score: str = NEAREST,
     ) -> tuple[Gallery, bool]:
         """Return the gallery of this name, and whether it is new.
 
         With `lexical` it keeps the words of its exemplars, which count so much beside vectors.
+        `label_score` is how its labels are scored where a question does not say.
 
         Raises: NameInvalid, RowsInvalid, IndexUnknown, GalleryExists, GalleryFull, and
         GalleryPointedAt: an alias bears the name.
@@ -141,7 +144,18 @@ class Galleries:
         if lexical is not None and not 0.0 < lexical <= 1.0:
             raise RowsInvalid(f"lexical is {lexical}: it lies above 0, and 1 at most")
         wanted = store.GalleryRow(
-            0, name, model, space, dim, index, recall_target, 0, now(), None, lexical
+            0,
+            name,
+            model,
+            space,
+            dim,
+            index,
+            recall_target,
+            0,
+            now(),
+            None,
+            lexical,
+            check_label_score(label_score),
         )
 
         def work(connection: Connection) -> tuple[store.GalleryRow, bool]:
@@ -315,6 +329,7 @@ def _agree(standing: store.GalleryRow, wanted: store.GalleryRow) -> None:
     """Refuse settings that differ from those that stand."""
     names = {"space": "space", "dim": "dim", "model": "model", "backend": "index"}
     names |= {"recall_target": "recall_target", "lexical": "lexical"}
+    names |= {"label_score": "label_score"}
     differing = [
         f"{word} is {getattr(standing, field)!r}, not {getattr(wanted, field)!r}"
         for field, word in names.items()

@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from index import compaction, store, upkeep
-from index.calibration import Calibration, calibrated, own_evidence, sent_evidence
+from index.alarms import Alarms
+from index.calibration import Calibration, measured
 from index.coalescing import AT_ONCE_MAX, Coalescing
+from index.cursors import row_after
 from index.database import Connection, Database, corrupt
 from index.errors import (
     ExemplarUnknown,
@@ -22,13 +24,15 @@ from index.faiss_door import cores
 from index.filters import compile_sql, constant, parse
 from index.fusion import worded
 from index.hits import Found
+from index.label_scores import MEAN, LabelScore
 from index.lexicon import Lexicon
 from index.loading import VectorsDamaged, load_lexicon, load_page
 from index.page import Page
+from index.provisional import Provisional
 from index.published import Published
 from index.reader import Reader
 from index.scan import USUAL, open_scan, scan_names
-from index.state import GalleryState, Lexical
+from index.state import GalleryState, IndexState, state_of
 from index.upkeep import Upkeep
 from index.vectors import Rows, unit_rows
 from index.view import View
@@ -56,7 +60,7 @@ class Gallery:
     ) -> None:
         self.index, self.recall_target = row.backend, row.recall_target
         self.name, self.space, self.dim, self.model = row.name, row.space, row.dim, row.model
-        self.weight = row.lexical
+        self.weight, self.label_score = row.lexical, row.label_score
         self.number = row.gallery
         self._row = row
         self._database, self._writer, self._rows_max = database, writer, rows_max
@@ -64,6 +68,8 @@ class Gallery:
         self._scan_name = row.backend if row.backend in scan_names() else USUAL
         self._scan = Coalescing(open_scan(self._scan_name), min(cores(), AT_ONCE_MAX))
         self._calibration = Calibration.from_json(row.calibration) if row.calibration else None
+        self._alarms = Alarms.from_json(row.alarms) if row.alarms else None
+        self._provisional = Provisional(row.space)
         words = None if row.lexical is None else Lexicon()
         empty = View.of(Page.empty(row.dim), row.seq, None, self._scan, None, words)
         self._published = Published(row.name, empty)
@@ -95,25 +101,10 @@ class Gallery:
 
     def state(self) -> GalleryState:
         """Return the gallery as it stands."""
-        view, row, calibration = self._published.seen(), self._row, self._calibration
-        return GalleryState(
-            name=row.name,
-            model=row.model,
-            space=row.space,
-            dim=row.dim,
-            index=row.backend,
-            index_in_use=self._scan_name if view.indexed is None else view.indexed.built.name,
-            recall_target=row.recall_target,
-            recall=self.upkeep.recall,
-            count=view.count,
-            labels=view.label_count(),
-            seq=view.seq,
-            index_why=self.upkeep.why,
-            created_at=row.created_at,
-            calibration=calibration,
-            calibration_stale=calibration is not None and calibration.stale(view.count),
-            lexical=None if row.lexical is None else Lexical(row.lexical),
-        )
+        view, upkeep = self._published.seen(), self.upkeep
+        in_use = self._scan_name if view.indexed is None else view.indexed.built.name
+        index = IndexState(in_use, upkeep.recall, upkeep.why)
+        return state_of(self._row, view, index, self._calibration, self._alarms)
 
     # Writing
 
@@ -154,7 +145,7 @@ class Gallery:
         return [standing.get(one) == digest for one, digest in zip(ids, digests, strict=True)]
 
     def remove(self, ids: Sequence[str]) -> tuple[int, list[str]]:
-        """Remove exemplars; return the seq and those ids that stood, each once."""
+        """Remove exemplars and their parts; return the seq and the ids that stood, each once."""
         wanted = [one for one in dict.fromkeys(ids) if is_name(one)]
 
         def work(connection: Connection) -> tuple[int, list[int], list[str]]:
@@ -222,7 +213,7 @@ class Gallery:
             if filter is None
             else compile_sql(parse(filter, self._filter_depth_max))
         )
-        condition = (f"row > ? AND {where}", (_row_after(after), *bindings))
+        condition = (f"row > ? AND {where}", (row_after(after), *bindings))
         with self._reader.reading() as (_, connection):
             found, more = store.read(
                 connection, self.number, condition, with_vector=with_vector, limit=limit
@@ -244,13 +235,16 @@ class Gallery:
         texts: Sequence[str | None] | None = None,
         weight: float | None = None,
         line: float | None = None,
+        label_score: LabelScore | None = None,
     ) -> Found:
         """Return the best k exemplars of each query (q, d), or of each of the best k labels.
 
         `threshold` leaves out what scores less; `exact` looks at every row, whatever index there
         is. `min_seq` is a write that must be seen. `texts` are the queries in words, which count
         by `weight` where the gallery keeps words; a threshold is about vectors alone even then,
-        and so is `line`: what reaches it stands before all others.
+        and so is `line`: what reaches it stands before all others. Where labels are asked for,
+        `label_score` says how each is scored, in place of the gallery's own way: by `mean`, every
+        row is looked at, words do not count, and a hit is the label's nearest exemplar.
 
         Raises: RowsInvalid, FilterInvalid, SeqAhead, NotLexical.
         """
@@ -264,6 +258,12 @@ class Gallery:
                 f"min_seq {min_seq} was never acknowledged by gallery {self.name!r}, which stands "
                 f"at {self.seq}: send the seq that a write here returned"
             )
+        by_mean = group_by_label and (label_score or self.label_score) == MEAN
+        if by_mean and weight:
+            raise RowsInvalid(
+                "lexical_weight: a label's mean is of vectors alone; leave it out, or ask with "
+                "label_score 'nearest'"
+            )
         wording = worded(self.name, self.weight, texts, weight)
         view, hits = self._reader.search(
             rows,
@@ -275,6 +275,7 @@ class Gallery:
             with_payload=with_payload,
             wording=wording,
             line=line,
+            by_mean=by_mean,
         )
         return Found(view.seq, view.with_vectors(hits) if with_vector else hits)
 
@@ -287,24 +288,19 @@ class Gallery:
         queries: npt.ArrayLike | None = None,
         labels: Sequence[str | None] | None = None,
         exemplars_max: int = 2000,
+        label_score: LabelScore | None = None,
     ) -> Calibration:
         """Set the threshold that keeps a false-accept rate, and keep it.
 
         The sample is labelled queries (q, d), where a label of None is nobody's, or the gallery
         itself: up to `exemplars_max` exemplars, each taken as a query whose own label is not
-        enrolled.
+        enrolled. It is for labels that are scored as the gallery does, or by `label_score`.
 
         Raises: RowsInvalid, TooFewImpostors.
         """
-        view = self._published.seen()
-        evidence = (
-            own_evidence(view, exemplars_max)
-            if queries is None
-            else sent_evidence(view, unit_rows(queries, self.dim), labels)
-        )
-        found = calibrated(
-            evidence, false_accept_rate, space=self.space, seq=view.seq, count=view.count
-        )
+        view, rule = self._published.seen(), label_score or self.label_score
+        rows = None if queries is None else unit_rows(queries, self.dim)
+        found = measured(view, rows, labels, exemplars_max, false_accept_rate, self.space, rule)
 
         def work(connection: Connection) -> None:
             store.set_calibration(connection, self.number, found.to_json())
@@ -319,6 +315,23 @@ class Gallery:
         """Return the calibration that stands, if there is one."""
         self._published.seen()
         return self._calibration
+
+    def provisional(self, rule: LabelScore) -> float | None:
+        """Return a threshold for want of a calibration: see `Provisional.threshold`."""
+        return self._provisional.threshold(self._published.seen(), rule)
+
+    def alarms(self) -> Alarms | None:
+        """Return the threshold of scans that stands, if there is one."""
+        self._published.seen()
+        return self._alarms
+
+    def keep_alarms(self, alarms: Alarms) -> None:
+        """Set the threshold of scans, and keep it."""
+
+        def publish(_: None) -> None:
+            self._alarms = alarms
+
+        self._write(lambda c: store.set_alarms(c, self.number, alarms.to_json()), publish)
 
     def replace(self) -> None:
         """Let calls that found it look on: a snapshot was restored in its place."""
@@ -385,11 +398,3 @@ class Gallery:
         if fresh.n <= upkeep.COMPACTED_AT_ONCE and compaction.is_due(fresh):
             fresh = compaction.rejoined(fresh, compaction.compacted(fresh), fresh)
         self._published.swap(fresh)
-
-
-def _row_after(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise FilterInvalid(f"after: {cursor!r} is no cursor; send the one that a page returned")
-    return int(cursor)

@@ -20,6 +20,8 @@ _SLICE_ROWS = 4096  # bounds the float64 copy of candidates: 4096 x 384 is 12 MB
 class Hit:
     """One exemplar found; `row` is its durable row number, which is never reused.
 
+    Where it was found by a part of it, `seconds` are the part's, and `id` is that of the whole.
+
     Where the words of the query counted too, `score` is that of both, and these are its parts.
     """
 
@@ -30,6 +32,7 @@ class Hit:
     payload: Mapping[str, Any] | None = None
     vector: Rows | None = None
     fused: tuple[float, float] | None = None
+    seconds: tuple[float, float] | None = None
 
     @property
     def dense(self) -> float:

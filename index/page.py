@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from index.chunks import Chunks, chunk_rows
 from index.hits import Mask
+from index.parts import MARK, split_id, whole_of
 from index.vectors import Rows
 
 _CAPACITY_MIN = 64
@@ -22,7 +24,8 @@ class Page:
     """Arrays with spare room: appending writes behind the prefix that every view sees.
 
     `codes` numbers the name an exemplar goes by, which is its label, or its id where it has none:
-    `labelled` tells which. Only the newest page of a gallery is appended to.
+    `labelled` tells which. A part goes by its whole; `parts` tells
+    which rows are parts. Only the newest page of a gallery is appended to.
     """
 
     dim: int
@@ -30,6 +33,7 @@ class Page:
     numbers: npt.NDArray[np.int64]
     codes: npt.NDArray[np.int32]
     labelled: Mask
+    parts: Mask
     ids: list[str]
     names: list[str]
     code_of: dict[str, int]
@@ -43,6 +47,7 @@ class Page:
             _arrays((), 0, capacity, dim),
             np.empty(capacity, np.int64),
             np.empty(capacity, np.int32),
+            np.empty(capacity, np.bool_),
             np.empty(capacity, np.bool_),
             [],
             [],
@@ -71,6 +76,7 @@ class Page:
             _grown(self.numbers, n, larger),
             _grown(self.codes, n, larger),
             _grown(self.labelled, n, larger),
+            _grown(self.parts, n, larger),
             self.ids,
             self.names,
             self.code_of,
@@ -105,11 +111,18 @@ class Page:
         """Name the rows that were written last."""
         start, stop = len(self), len(self) + len(ids)
         self.numbers[start:stop] = numbers
-        self.codes[start:stop] = [
-            self._code(one if label is None else label)
+        names = [
+            whole_of(one) if label is None else label
             for one, label in zip(ids, labels, strict=True)
         ]
+        # No step of Python for each: a million names are read at every start.
+        fresh = [name for name in dict.fromkeys(names) if name not in self.code_of]
+        self.code_of.update(zip(fresh, count(len(self.names)), strict=False))
+        self.names.extend(fresh)
+        codes = map(self.code_of.__getitem__, names)
+        self.codes[start:stop] = np.fromiter(codes, np.int32, len(names))
         self.labelled[start:stop] = [label is not None for label in labels]
+        self.parts[start:stop] = [MARK in one and split_id(one)[1] is not None for one in ids]
         self.ids.extend(ids)
 
     def label(self, at: int) -> str | None:
@@ -131,12 +144,6 @@ class Page:
                 [self.label(i) for i in at],
             )
         return fresh
-
-    def _code(self, name: str) -> int:
-        code = self.code_of.setdefault(name, len(self.names))
-        if code == len(self.names):
-            self.names.append(name)
-        return code
 
 
 def positions_of(

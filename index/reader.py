@@ -59,10 +59,13 @@ class Reader:
         with_payload: bool,
         wording: Wording | None = None,
         line: float | None = None,
+        by_mean: bool = False,
     ) -> tuple[View, list[list[Hit]]]:
         """Return the view that was searched, and the best hits of each query (q, d) in it."""
 
         def look(view: View, allowed: Mask | None) -> list[list[Hit]]:
+            if by_mean:
+                return view.search_by_mean(queries, k, allowed, threshold)
             view = replace(view, indexed=None) if exact else view
             found = view.search(
                 queries,

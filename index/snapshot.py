@@ -12,11 +12,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from index.alarms import Alarms, check_windows
 from index.backend import check_index
 from index.calibration import Calibration
 from index.errors import GalleryError, SnapshotCorrupt
 from index.exemplar import Entry, Exemplar, check_name, entries, rows_of
 from index.frames import END, HEAD, read_frames
+from index.label_scores import NEAREST, check_label_score
 from index.store import WholeRow
 from index.vectors import DIM_MAX, Rows
 
@@ -50,6 +52,8 @@ class Head:
     taken_at: str
     calibration: Calibration | None
     lexical: float | None = None
+    label_score: str = NEAREST
+    alarms: Alarms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ _HEAD_TYPES: Types = {
     "taken_at": (str,),
     "calibration": (dict, _NONE),
 }
+_BESIDE: Types = {"lexical": (float,), "label_score": (str,), "alarms": (dict,)}
 _CALIBRATION_TYPES: Types = {
     "space": (str,),
     "threshold": _NUMBER,
@@ -89,11 +94,31 @@ _CALIBRATION_TYPES: Types = {
 }
 
 
+_ALARMS_TYPES: Types = {
+    "space": (str,),
+    "threshold": _NUMBER,
+    "false_alarms_per_hour": _NUMBER,
+    "upper_per_hour": _NUMBER,
+    "hours": _NUMBER,
+    "seconds": (list,),
+    "hop_seconds": _NUMBER,
+    "label_score": (str,),
+    "seq": (int,),
+    "count": (int,),
+}
+
+
 def packed_head(head: Head) -> bytes:
     """Write the head out."""
     told = asdict(head)
     if head.lexical is None:  # so that what knows no words can read it
         del told["lexical"]
+    if head.alarms is None:  # as above
+        del told["alarms"]
+    if head.label_score == NEAREST:  # as above
+        del told["label_score"]
+    if head.calibration is not None and head.calibration.label_score == NEAREST:
+        del told["calibration"]["label_score"]
     return json.dumps(told).encode()
 
 
@@ -204,12 +229,16 @@ def _head(content: bytes) -> Head:
     if len(content) > _HEAD_BYTES_MAX:
         raise SnapshotCorrupt("the snapshot is damaged: its head is too long")
     try:
-        told = _object(content, _HEAD_TYPES, {"lexical": (float,)})
-        head = Head(**told | {"calibration": _calibration(told["calibration"], told["space"])})
+        told = _object(content, _HEAD_TYPES, _BESIDE)
+        told["calibration"] = _calibration(told["calibration"], told["space"])
+        if "alarms" in told:
+            told["alarms"] = _alarms(told["alarms"], told["space"])
+        head = Head(**told)
         for name in ("gallery", "space", "model"):
             if (value := getattr(head, name)) is not None:
                 check_name(value, name)
         check_index(head.index)
+        check_label_score(head.label_score)
         _seq(head.seq)
         for moment in (head.created_at, head.taken_at):
             datetime.fromisoformat(moment)
@@ -226,10 +255,24 @@ def _head(content: bytes) -> Head:
 def _calibration(told: dict[str, Any] | None, space: str) -> Calibration | None:
     if told is None:
         return None
-    _check_types(told, _CALIBRATION_TYPES)
+    rule = {"label_score": (str,)} if "label_score" in told else {}
+    _check_types(told, {**_CALIBRATION_TYPES, **rule})
+    check_label_score(told.get("label_score", NEAREST))
     if told["space"] != space:
         raise SnapshotCorrupt(f"its calibration is of space {told['space']!r}")
     return Calibration(**told)
+
+
+def _alarms(told: dict[str, Any], space: str) -> Alarms:
+    _check_types(told, _ALARMS_TYPES)
+    seconds = told["seconds"]
+    if not all(type(one) in _NUMBER and _finite(one) for one in seconds) or len(seconds) > 16:
+        raise SnapshotCorrupt("the windows of its scans are none")
+    if told["space"] != space:
+        raise SnapshotCorrupt(f"the threshold of its scans is of space {told['space']!r}")
+    check_windows(seconds, told["hop_seconds"])
+    check_label_score(told["label_score"])
+    return Alarms(**told | {"seconds": tuple(seconds)})
 
 
 def _more_values(text: bytes, most: int) -> bool:

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import BinaryIO, TypeVar
 
 from index import staging, store
+from index.alarms import Alarms
 from index.calibration import Calibration
 from index.database import Connection, Database, corrupt
 from index.errors import GalleryError, GalleryFull, GalleryUnknown, StoreUnavailable
 from index.frames import END, HEAD, ROWS, FrameWriter
 from index.gallery import Gallery
+from index.label_scores import check_label_score
 from index.moment import now
 from index.names import check_name
 from index.snapshot import (
@@ -203,6 +205,8 @@ def _head(row: store.GalleryRow, count: int) -> Head:
         taken_at=now(),
         calibration=Calibration.from_json(row.calibration) if row.calibration else None,
         lexical=row.lexical,
+        label_score=row.label_score,
+        alarms=Alarms.from_json(row.alarms) if row.alarms else None,
     )
 
 
@@ -219,4 +223,6 @@ def _row(head: Head, name: str, number: int) -> store.GalleryRow:
         created_at=head.created_at,
         calibration=head.calibration.to_json() if head.calibration else None,
         lexical=head.lexical,
+        label_score=check_label_score(head.label_score),
+        alarms=head.alarms.to_json() if head.alarms else None,
     )

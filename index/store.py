@@ -12,6 +12,8 @@ from index import job_rows, word_rows
 from index.database import Connection
 from index.exemplar import Entry, StoredExemplar
 from index.filters import Binding
+from index.label_scores import NEAREST, LabelScore
+from index.parts import span, whole_of
 from index.vectors import Rows
 
 # A condition on `exemplars`, and its bindings.
@@ -24,7 +26,7 @@ _LOAD_ROWS = 8192  # read at once at start: 12 MB of vectors at 384 dimensions
 
 @dataclass(frozen=True, slots=True)
 class GalleryRow:
-    """A gallery as the store keeps it; `calibration` is JSON, `lexical` what words weigh."""
+    """A gallery as the store keeps it; `calibration`, `alarms` are JSON, `lexical` is a weight."""
 
     gallery: int
     name: str
@@ -37,6 +39,8 @@ class GalleryRow:
     created_at: str
     calibration: str | None
     lexical: float | None = None
+    label_score: LabelScore = NEAREST
+    alarms: str | None = None
 
 
 class WholeRow(NamedTuple):
@@ -53,7 +57,7 @@ class WholeRow(NamedTuple):
 
 _GALLERY = (
     "gallery, name, model, space, dim, backend, recall_target, seq, created_at, calibration,"
-    " lexical"
+    " lexical, label_score, alarms"
 )
 
 
@@ -97,7 +101,7 @@ def add_gallery(connection: Connection, row: GalleryRow, count: int = 0) -> int:
     values = (row.gallery or None, *astuple(row)[1:], count)
     number: int = connection.execute(
         f"INSERT INTO galleries ({_GALLERY}, count)"  # noqa: S608 - ours
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING gallery",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING gallery",
         values,
     ).get
     return number
@@ -147,6 +151,11 @@ def set_calibration(connection: Connection, gallery: int, calibration: str) -> N
     )
 
 
+def set_alarms(connection: Connection, gallery: int, alarms: str) -> None:
+    """Keep the threshold of a gallery's scans."""
+    connection.execute("UPDATE galleries SET alarms = ? WHERE gallery = ?", (alarms, gallery))
+
+
 def add(
     connection: Connection, gallery: int, seqs: Sequence[int], entries: Sequence[Entry]
 ) -> list[int]:
@@ -176,16 +185,29 @@ def add(
 def remove_ids(
     connection: Connection, gallery: int, ids: Iterable[str]
 ) -> tuple[list[int], list[str]]:
-    """Remove exemplars by id; return the rows and ids of those that stood."""
+    """Remove exemplars by id, with their parts; return the rows and ids of those that stood."""
+    ids = list(ids)
     found = connection.executemany(
         "SELECT row, id FROM exemplars WHERE gallery = ? AND id = ?",
         [(gallery, one) for one in ids],
     )
-    pairs = list(found)
+    standing = dict(found)
+    standing.update(_parts(connection, gallery, ids))
+    pairs = list(standing.items())
     rows = [row for row, _ in pairs]
     connection.executemany("DELETE FROM exemplars WHERE row = ?", [(row,) for row in rows])
     _forget(connection, rows)
     return rows, [one for _, one in pairs]
+
+
+def _parts(connection: Connection, gallery: int, ids: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Find the rows of the parts of these exemplars."""
+    wholes = set(ids)
+    found = connection.executemany(
+        "SELECT row, id FROM exemplars WHERE gallery = ? AND id > ? AND id < ?",
+        [(gallery, *span(one)) for one in ids],
+    )
+    return ((row, one) for row, one in found if whole_of(one) in wholes)
 
 
 def remove(connection: Connection, gallery: int, condition: Condition) -> list[int]:

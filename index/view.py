@@ -13,14 +13,17 @@ from index.chunks import Chunks
 from index.fusion import Fusion, Ranked, Wording, chained, near_enough, plain
 from index.hits import Hit, Mask, Positions, Scores
 from index.indexed import Indexed
+from index.label_scores import best_by_mean
 from index.lexicon import Lexicon
 from index.page import Page, positions_of
+from index.parts import split_id, whole_of
 from index.scan import Scan
 from index.vectors import Rows
 from index.words import identifiers, split
 
 _GROUP_FACTOR = 8
 _GROUP_FIRST = 64
+_ROUGH_BYTES_MAX = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,11 @@ class View:
         living = labelled if self.alive is None else labelled & self.alive
         return int(np.count_nonzero(np.bincount(self.codes[living])))
 
+    def part_count(self) -> int:
+        """Return how many of the living rows are parts of others."""
+        parts = self.page.parts[: self.n]
+        return int(np.count_nonzero(parts if self.alive is None else parts & self.alive))
+
     def best(self, queries: Rows, k: int, allowed: Mask | None) -> tuple[Scores, Positions]:
         """Return the best k of the allowed rows (n,), with their scores; dead ones are no row."""
         if self.alive is not None:
@@ -105,7 +113,9 @@ class View:
         What scores less than `threshold` by its vector is left out; what reaches `line` so stands
         before all others.
         """
-        want = max(_GROUP_FACTOR * k, _GROUP_FIRST) if group_by_label else k
+        has_parts = self.part_count() > 0
+        grouped = group_by_label or has_parts
+        want = max(_GROUP_FACTOR * k, _GROUP_FIRST) if grouped else k
         line = line if threshold is None else threshold
         fusions = [self._fusion(query, at, wording, line) for at, query in enumerate(queries)]
         most = near_enough(want) if any(fusions) else want
@@ -117,10 +127,33 @@ class View:
                 ranked = plain(scores[:want], positions[:want])
             else:
                 ranked = fusion.best(want, allowed, (scores, positions))
-            if group_by_label:
+            if has_parts and not group_by_label:
+                ranked = self._best_of_wholes(query, fusion, k, want, allowed, ranked)
+            elif group_by_label:
                 ranked = self._best_of_each(query, fusion, k, want, allowed, ranked)
             hits = self._hits(ranked)
             found.append([hit for hit in hits if threshold is None or hit.dense >= threshold])
+        return found
+
+    def search_by_mean(
+        self, queries: Rows, k: int, allowed: Mask | None, threshold: float | None = None
+    ) -> list[list[Hit]]:
+        """Return the best k labels of each query (q, d) by the mean score of their exemplars.
+
+        A hit is a label's nearest exemplar, with the label's mean. Every row is looked at, and
+        words do not count.
+        """
+        rows = self.vectors
+        if self.alive is not None:
+            allowed = self.alive if allowed is None else self.alive & allowed
+        step = max(1, _ROUGH_BYTES_MAX // (4 * max(1, len(rows))))
+        found = []
+        for start in range(0, len(queries), step):
+            some = queries[start : start + step]
+            for query, rough in zip(some, rows.products(some), strict=True):
+                means, nearest = best_by_mean(rows, self.codes, query, rough, k, allowed)
+                hits = self._hits(plain(means.astype(np.float32), nearest))
+                found.append([hit for hit in hits if threshold is None or hit.dense >= threshold])
         return found
 
     def _fusion(
@@ -164,10 +197,37 @@ class View:
         parts: Iterable[tuple[float, float] | None] = repeat(None, len(at))
         if ranked.lexical is not None:
             parts = zip(ranked.dense.tolist(), ranked.lexical.tolist(), strict=True)
-        return [
-            Hit(page.ids[i], page.label(i), score, int(page.numbers[i]), fused=fused)
-            for i, score, fused in zip(at, ranked.scores.tolist(), parts, strict=True)
-        ]
+        hits = []
+        for i, score, fused in zip(at, ranked.scores.tolist(), parts, strict=True):
+            one, seconds = split_id(page.ids[i])
+            row = int(page.numbers[i])
+            hits.append(Hit(one, page.label(i), score, row, fused=fused, seconds=seconds))
+        return hits
+
+    def _best_of_wholes(
+        self,
+        query: Rows,
+        fusion: Fusion | None,
+        k: int,
+        want: int,
+        allowed: Mask | None,
+        ranked: Ranked,
+    ) -> Ranked:
+        """Return the best row of each of the best k exemplars, a whole or one of its parts.
+
+        Long exemplars have hundreds of parts that are alike, so that more and more are looked at.
+        """
+        while True:
+            first: dict[str, int] = {}
+            for at, i in enumerate(ranked.positions.tolist()):
+                first.setdefault(whole_of(self.page.ids[i]), at)
+            if len(first) >= k or len(ranked) < want:
+                return ranked[np.fromiter(first.values(), np.intp, len(first))[:k]]
+            want *= _GROUP_FACTOR
+            if fusion is None:
+                ranked = plain(*self._nearest(query, want, allowed))
+            else:
+                ranked = fusion.best(want, allowed)
 
     def _best_of_each(
         self,

@@ -105,16 +105,27 @@ class Bundle:
 
     @property
     def space(self) -> str:
-        """Name the space of the embeddings: the model's name and a hash of all that makes them."""
-        manifest = self.manifest
-        identity = {
-            "modality": manifest.modality,
-            "preprocessing": manifest.preprocessing,
-            "dim": manifest.dim,
-            "files": {n: d for n, d in manifest.files.items() if n not in OUTSIDE_SPACE},
-        }
-        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-        return f"{manifest.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        """Name the space of the embeddings: that of another bundle if told, else its identity."""
+        return self.manifest.space or identity_of(self.manifest)
+
+    def aligned(self, other: "Bundle | None") -> "Bundle":
+        """State that these rows lie in another bundle's space, or in one of their own: on disk.
+
+        Raises:
+            BundleUnsupported: rows of another dimension, or in a third bundle's space.
+        """
+        if other is not None and other.manifest.space is not None:
+            raise BundleUnsupported(
+                f"{other.folder}: its rows lie in space {other.space}: name that bundle"
+            )
+        if other is not None and other.manifest.dim != self.manifest.dim:
+            raise BundleUnsupported(
+                f"{self.folder} makes rows of {self.manifest.dim} numbers, {other.folder} of "
+                f"{other.manifest.dim}: they cannot lie in one space"
+            )
+        manifest = self.manifest.model_copy(update={"space": other.space if other else None})
+        files: dict[str, bytes | Path] = {name: self.folder / name for name in manifest.files}
+        return write_bundle(self.folder, manifest, files, replace=True)
 
     @property
     def size_bytes(self) -> int:
@@ -142,6 +153,18 @@ class Bundle:
             for content, item in zip(contents, file.items, strict=True)
         )
         return Probe(items=items, embeddings=rows.astype(np.float32))
+
+
+def identity_of(manifest: Manifest) -> str:
+    """Name an encoder by its model's name and a hash of all that makes its embeddings."""
+    identity = {
+        "modality": manifest.modality,
+        "preprocessing": manifest.preprocessing,
+        "dim": manifest.dim,
+        "files": {n: d for n, d in manifest.files.items() if n not in OUTSIDE_SPACE},
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return f"{manifest.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def render_probe(items: Sequence[ProbeItem], embeddings: NDArray[np.float32]) -> bytes:

@@ -17,6 +17,7 @@ Precision = Literal["fp32", "fp16-stored", "int8"]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
 """A plain name inside the folder: no separator, and no leading dot."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SPACE = r"^[a-z0-9][a-z0-9._-]{0,63}-[0-9a-f]{12}$"
 Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
 
 
@@ -70,6 +71,8 @@ class Manifest(Frozen):
         name: the model's id in the API.
         preprocessing: configuration of the modality, in full.
         dim: length of an embedding.
+        space: the space of another bundle, as `semblance models show` names it, in which these
+            embeddings lie, too: the two were trained to meet. None: a space of its own.
         unrelated_score_q99: 99 % quantile of the score of unrelated pairs, the default threshold of
             open-set answers; None when it was not measured.
         probe_floor: the least cosine between the probe's embeddings and those made at opening.
@@ -83,6 +86,7 @@ class Manifest(Frozen):
     modality: str
     preprocessing: dict[str, object]
     dim: int = Field(gt=0, le=65_536)
+    space: str | None = Field(default=None, pattern=SPACE)
     precision: Precision
     licence: str = Field(min_length=1)
     source: str

@@ -4,7 +4,7 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, Protocol, TypeVar, cast
@@ -29,17 +29,36 @@ Reads = str | Literal[True] | None
 """What stands in a picture in letters; True: it is to be read there; None: nothing, or unknown."""
 
 
+SECONDS_MIN, HOP_MIN = 0.1, 0.02  # of a window, and from one to the next
+SECONDS_MAX = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a long item is cut into windows.
+
+    Args:
+        seconds: of windows, one length or several; none: as much as the encoder takes in.
+        hop_seconds: from one window to the next; None: half of the shortest.
+    """
+
+    seconds: tuple[float, ...] = ()
+    hop_seconds: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One raw input, as it came over the wire.
 
     Args:
         reads: what it says beside what it shows; never an empty text.
+        cut: how it is cut into windows, of which all are embedded; None: it is embedded at once.
     """
 
     modality: str
     content: Content
     reads: Reads = None
+    cut: Cut | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from models.manifest import Manifest
 from models.modality import Array, Features, Item, Modality, Role, open_modality
 from models.onnx_session import CUDA, GRAPH_ERRORS, cores, open_session, provider_of
 from models.region import REGIONS_NAME, Regions, open_regions
+from models.window import Windows, open_windows
 
 OUTPUT_NAME = "embedding"
 Read = Callable[[bytes], str]
@@ -33,6 +34,7 @@ class OnnxEncoder:
         sample: an item that it embeds, the first of its probe; for readiness.
         provider: where the graph runs: `cpu` or `cuda`.
         regions: finds where in a whole item something may be; None where the bundle cannot.
+        windows: cuts items that are longer than it takes in; None where there are none.
     """
 
     manifest: Manifest
@@ -40,6 +42,7 @@ class OnnxEncoder:
     sample: Item
     provider: str
     regions: Regions | None
+    windows: Windows | None
     _modality: Modality
     _session: Any
     _read: Read | None
@@ -79,6 +82,7 @@ class OnnxEncoder:
             space=bundle.space,
             sample=probe.items[0][0],
             provider="cuda" if wanted == CUDA else "cpu",
+            windows=open_windows(manifest.modality, manifest.preprocessing),
             regions=_regions(bundle, threads or cores(), wanted),
             _modality=modality,
             _session=session,

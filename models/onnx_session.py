@@ -76,8 +76,8 @@ def open_session(path: Path, threads: int, provider: str) -> Any:
     # back after each pass makes the next one map it anew, which takes up to a third longer.
     options.enable_mem_pattern = False
     # Threads that wait for each other's part of an operator spin, for longer than it pays where the
-    # event loop needs a core too. Ten microseconds are enough: a pass alone keeps its speed.
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "10")
+    # event loop needs a core too. Thirty microseconds are enough: a pass alone keeps its speed.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "30")
     try:
         session = ort.InferenceSession(str(path), options, providers=[provider])
     except GRAPH_ERRORS as error:

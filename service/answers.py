@@ -37,6 +37,8 @@ def check_size(queries: int, k: int, numbers: int, settings: Settings) -> None:
 def rendered(hit: Hit, include: set[str]) -> dict[str, Any]:
     """Render a hit with what was asked for."""
     out: dict[str, Any] = {"id": hit.id, "label": hit.label, "score": hit.score}
+    if hit.seconds is not None:
+        out["seconds"] = hit.seconds
     if "payload" in include:
         out["payload"] = hit.payload
     if "vector" in include:

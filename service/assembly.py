@@ -22,6 +22,8 @@ from service.imports.files import Files
 from service.imports.runner import Imports
 from service.keys import Keys
 from service.lane import Lane, measured_rate
+from service.listener import Listener
+from service.long_items import Lengths
 from service.metrics import GalleryRows, Metrics
 from service.parts import Parts
 from service.recall import Recall
@@ -200,7 +202,7 @@ def open_shelf(
     """Open the encoders that are wanted, or leave them asleep until they are asked.
 
     Args:
-        meanwhile: is called between two of them.
+        meanwhile: is called before each of them is waited for; what it raises is raised.
 
     Raises:
         BundleError, ModelUnknown, SettingsInvalid: none is left open.
@@ -212,16 +214,23 @@ def open_shelf(
         idle_seconds=settings.model_idle_seconds,
         finish_seconds=settings.request_seconds_max,
     )
-    try:
-        for name in wanted_bundles(settings):
-            meanwhile()
-            if asleep:
-                shelf.put(describe(name, settings))
-            else:
-                shelf.add(opener(name))
-    except BaseException:
-        shelf.close()
-        raise
+
+    def opened(name: str) -> Model:
+        return describe(name, settings) if asleep else Model.of(opener(name))
+
+    with ThreadPoolExecutor(cores(), "encoders") as threads:
+        opening = [threads.submit(opened, name) for name in wanted_bundles(settings)]
+        try:
+            for one in opening:
+                meanwhile()
+                shelf.put(one.result())
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            for one in opening:  # what was opened is closed
+                if not one.cancelled() and one.exception() is None:
+                    shelf.put(one.result())
+            shelf.close()
+            raise
     return shelf
 
 
@@ -298,6 +307,7 @@ def assemble(settings: Settings, *, asleep: bool = False) -> Parts:
         interactive_items_max=settings.interactive_items_max,
         recall=recall,
         remote=remote,
+        lengths=Lengths(settings.sound_seconds_max, settings.windows_max),
     )
     enroller = Enroller(
         embedder,
@@ -313,6 +323,7 @@ def assemble(settings: Settings, *, asleep: bool = False) -> Parts:
         imports=Imports(galleries, enroller, Files(settings.data_dir, settings.import_bytes_max)),
         searcher=searcher,
         scanner=Scanner(searcher, embedder, queue_seconds_max=settings.queue_seconds_max),
+        listener=Listener(searcher, embedder),
         metrics=metrics,
         keys=keys,
         close=close,

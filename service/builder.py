@@ -66,11 +66,11 @@ class Rejects:
         if not self.path.stat().st_size:
             self.path.unlink()
 
-    def add(self, place: str, exemplar_id: str | None, reason: str) -> None:
-        """Write one."""
+    def add(self, place: str, exemplar_id: str | None, reason: str, **more: Any) -> None:
+        """Write one; of a table's row more can be told."""
         if self._lines is None:
             self._lines = self.path.open("w", encoding="utf-8")
-        line = {"place": place, "id": exemplar_id, "reason": reason}
+        line = {"place": place, "id": exemplar_id, "reason": reason, **more}
         self._lines.write(json.dumps(line, ensure_ascii=True) + "\n")
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Rejects:
                 first = json.loads(file.readline(LINE_BYTES_MAX))
         except (OSError, ValueError):
             return False
-        return isinstance(first, dict) and set(first) == {"place", "id", "reason"}
+        return isinstance(first, dict) and {"place", "id", "reason"} <= set(first)
 
 
 @dataclass(slots=True)

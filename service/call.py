@@ -21,11 +21,26 @@ log = logging.getLogger("semblance.lane")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """One item's embedding: its unit row ``(dim,)``, its cost, and whether it was cut short."""
+    """One item's embedding: its unit row ``(dim,)``, its cost, and whether it was cut short.
+
+    Args:
+        parts: of an item that was cut into windows, each with a row of its own.
+    """
 
     row: NDArray[np.float32]
     cost: int
     truncated: bool
+    parts: Sequence["Part"] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One window of a long item: from and to in seconds, its unit row ``(dim,)``, its weight."""
+
+    start: float
+    end: float
+    row: NDArray[np.float32]
+    weight: float
 
 
 Outcome = Embedded | InputError | ServiceError

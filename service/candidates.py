@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 
 from index.errors import RowsInvalid
 from index.exemplar import check_name, payload_json
+from index.parts import part_id
 from index.vectors import unit_rows
 from models.errors import ItemTooLarge
+from models.modality import Item
 from service.intake import Parsed, Vector, parse_item
+
+LAST_WINDOW = 86_398.125, 86_399.125  # whose id is as long as any
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ def candidate_of(position: int, exemplar: dict[str, Any], fit: Fit) -> Candidate
             )
     given = exemplar["item"]
     item = parse_item(given, fit.item_bytes_max)
+    if isinstance(item, Item) and item.cut is not None:
+        check_name(part_id(one, *LAST_WINDOW), "id, with the seconds of a window behind it,")
     if isinstance(item, Vector):
         kept, digest = None, digest_of(label, payload, vector=item)
     else:

@@ -8,8 +8,9 @@ import click
 GROUPS = {
     "serve": ("serve",),
     "models": ("models",),
-    "gallery": ("gallery", "questions", "copies"),
+    "gallery": ("gallery", "questions", "scans", "copies"),
     "code": ("code", "clones"),
+    "link": ("link",),
     "keys": ("keys",),
 }
 
@@ -46,6 +47,7 @@ def main() -> None:
       semblance gallery search NAME "a question"   ask it
       semblance code index PATH                    index the functions of a repository
       semblance code search "a question"           ask where the code is that does it
+      semblance link LEFT RIGHT                    link the records of two tables
     """
 
 

@@ -21,12 +21,20 @@ class CallFailed(Exception):
         status: HTTP status; 0 when there was no answer.
         code: the error's code.
         retry_after_seconds: when to try again, where the service said so.
+        param: the field at fault, where the service named one.
     """
 
     def __init__(
-        self, message: str, *, status: int, code: str, retry_after_seconds: float | None = None
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str,
+        retry_after_seconds: float | None = None,
+        param: str | None = None,
     ) -> None:
         super().__init__(message)
+        self.param = param
         self.status = status
         self.code = code
         self.retry_after_seconds = retry_after_seconds
@@ -133,11 +141,19 @@ def refusal(response: httpx.Response) -> CallFailed:
     try:
         error = response.json()["error"]
         message, code = str(error["message"]), str(error["code"])
-    except (ValueError, KeyError, TypeError):
+        param = error.get("param")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        param = None
         message, code = f"the server answered {response.status_code}, not as Semblance does", ""
     after = response.headers.get("retry-after")
     seconds = float(after) if after and after.isdigit() else None
-    return CallFailed(message, status=response.status_code, code=code, retry_after_seconds=seconds)
+    return CallFailed(
+        message,
+        status=response.status_code,
+        code=code,
+        retry_after_seconds=seconds,
+        param=param if isinstance(param, str) else None,
+    )
 
 
 @asynccontextmanager

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from service.builder import Rejects
 
 
+LABEL_SCORE = click.option(
+    "--label-score",
+    type=click.Choice(["nearest", "mean"]),
+    help="A label counts by its nearest exemplar, or by the mean of all. [the gallery's]",
+)
+
+
 class Stopped(click.ClickException):
     """The command ended before its work did; the same command goes on with it."""
 

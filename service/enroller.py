@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from index.errors import ExemplarUnknown, RowsInvalid, SpaceMismatch
 from index.exemplar import Exemplar
 from index.gallery import Gallery
+from index.parts import part_id
 from models.errors import InputError
 from models.modality import Item
 from service.asking import Asking
@@ -19,28 +20,44 @@ from service.embedder import Embedder
 from service.errors import DeadlineExceeded, ExemplarInvalid, ExemplarRepeated, LaneDead
 from service.intake import Vector
 from service.problems import row_of
+from service.record import Record
 from service.schemas import ExemplarIn
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ready:
-    """What can be written: exemplars; how many stand already; what was cut or refused."""
+    """What can be written: exemplars; how many stand already; what was cut or refused.
+
+    Args:
+        parts: how many of the exemplars are windows of others.
+    """
 
     exemplars: list[Exemplar]
     unchanged: int
     truncated: list[int]
     failed: list[Failure]
+    parts: int = 0
+
+    @property
+    def enrolled(self) -> int:
+        """How many will be enrolled, windows apart."""
+        return len(self.exemplars) - self.parts
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What became of a call: how many stand, how many stood already, what was cut or refused."""
+    """What became of a call: how many stand, how many stood already, what was cut or refused.
+
+    Args:
+        parts: how many windows stand beside those that were enrolled.
+    """
 
     seq: int
     enrolled: int
     unchanged: int
     truncated: list[int]
     failed: list[Failure]
+    parts: int
 
 
 class Enroller:
@@ -71,8 +88,8 @@ class Enroller:
         with asking.timings.stage("write"):
             seq = await run_sync(gallery.enrol, ready.exemplars)
         failed = sorted([*failed, *ready.failed], key=lambda failure: failure.position)
-        enrolled = ready.unchanged + len(ready.exemplars)
-        return Enrolled(seq, enrolled, ready.unchanged, ready.truncated, failed)
+        enrolled = ready.unchanged + ready.enrolled
+        return Enrolled(seq, enrolled, ready.unchanged, ready.truncated, failed, ready.parts)
 
     def fit(self, gallery: Gallery) -> Fit:
         """Tell what the candidates of a gallery must fit."""
@@ -100,6 +117,11 @@ class Enroller:
                 ready.exemplars.append(
                     Exemplar(c.id, row.row, c.label, c.payload, c.kept, c.digest)
                 )
+                ready.exemplars.extend(
+                    Exemplar(part_id(c.id, part.start, part.end), part.row, c.label, c.payload)
+                    for part in row.parts
+                )
+                ready.parts += len(row.parts)
                 ready.truncated.extend([c.position] * row.truncated)
             else:
                 ready.failed.append(_failure(c.position, c.id, row))
@@ -139,17 +161,17 @@ class Enroller:
         self, gallery: Gallery, fresh: Sequence[Candidate], asking: Asking
     ) -> list[Embedded | Exception]:
         """Make a row of each candidate, or keep the reason why there is none."""
-        items = [c.item for c in fresh if isinstance(c.item, Item)]
+        items = [c.item for c in fresh if isinstance(c.item, Item | Record)]
         outcomes = iter(await self._outcomes(gallery, items, asking))
         return [
             next(outcomes)
-            if isinstance(c.item, Item)
+            if isinstance(c.item, Item | Record)
             else Embedded(c.item.row, cost=0, truncated=False)
             for c in fresh
         ]
 
     async def _outcomes(
-        self, gallery: Gallery, items: Sequence[Item], asking: Asking
+        self, gallery: Gallery, items: Sequence[Item | Record], asking: Asking
     ) -> Sequence[Embedded | Exception]:
         """Embed the items; where a gallery is for vectors made elsewhere, each fails alone."""
         if not items:
@@ -177,6 +199,8 @@ def _reuse(gallery: Gallery, candidates: Sequence[Candidate]) -> None:
     for one in candidates:
         if isinstance(one.item, Vector):
             continue
+        if isinstance(one.item, Item) and one.item.cut is not None:
+            continue  # what is cut has more rows than this one
         try:
             stands = gallery.read(one.id, with_vector=True)
         except ExemplarUnknown:

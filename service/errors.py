@@ -61,6 +61,10 @@ class RequestInvalid(ServiceError):
         self.param = param
 
 
+class SchemaInvalid(RequestInvalid):
+    """The fields by which records are to be compared are not there, or mean nothing."""
+
+
 class ExemplarInvalid(ServiceError):
     """An exemplar of an enrolment is not of the right form."""
 

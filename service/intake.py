@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from models.errors import InputError, ItemTooLarge, ItemUndecodable, ModalityUnsupported
 from models.modality import Item, item_schema, modality_names, read_item
+from service import record
+from service.record import Record
 
-# Kinds that the surface names; those without a file under models/modalities are refused as such.
+# Kinds that the surface names; those without a file under models/modalities are refused as such,
+# but for records, which are made of others.
 KINDS = ("text", "image", "audio", "code", "record")
 
 
@@ -31,7 +34,7 @@ class Unfetched:
     error: InputError
 
 
-Parsed = Item | Vector
+Parsed = Item | Vector | Record
 
 
 def parse_item(value: object, bytes_max: float = math.inf) -> Parsed:
@@ -46,7 +49,7 @@ def parse_item(value: object, bytes_max: float = math.inf) -> Parsed:
     Raises:
         InputError: the item is of no known kind, of one that is not served, or too large.
     """
-    if isinstance(value, Item):  # a part of one that was parsed
+    if isinstance(value, Item | Record):  # a part of one that was parsed
         return value
     if isinstance(value, str):
         check_size(value, bytes_max)
@@ -70,10 +73,35 @@ def parse_item(value: object, bytes_max: float = math.inf) -> Parsed:
             raise ItemUndecodable(f'a vector item has no field {extra}; send {{"vector": [...]}}')
         check_size(value["vector"], bytes_max)
         return Vector(parse_vector(value["vector"]))
+    if kinds == [record.KEY]:
+        return _parse_record(value, bytes_max)
     if kinds[0] not in modality_names():
         raise ModalityUnsupported(f"no encoder for items of kind {kinds[0]!r} is loaded")
     check_size(value[kinds[0]], bytes_max)
     return read_item(kinds[0], value)
+
+
+def _parse_record(value: Mapping[str, object], bytes_max: float) -> Record:
+    """Parse a record whose parts together have no more bytes than one item may."""
+    fields = value[record.KEY]
+    if isinstance(fields, Mapping):
+        for part in fields.values():
+            for content in part.values() if isinstance(part, Mapping) else [part]:
+                check_size(content, bytes_max)
+                bytes_max -= len(content) if isinstance(content, str) else 0
+    return record.parse_record(value, parse_part)
+
+
+def parse_part(value: object) -> Item:
+    """Parse what a field of a record holds: an item of one kind.
+
+    Raises:
+        InputError: it is none.
+    """
+    item = parse_item(value)
+    if not isinstance(item, Item):
+        raise ItemUndecodable("it is a vector or a record; a part is a text, an image, a sound")
+    return item
 
 
 def check_size(content: object, bytes_max: float) -> None:
@@ -96,7 +124,7 @@ def check_size(content: object, bytes_max: float) -> None:
         )
 
 
-def parse_embeddable(value: object, bytes_max: float = math.inf) -> Item:
+def parse_embeddable(value: object, bytes_max: float = math.inf) -> Item | Record:
     """Parse one item of an embeddings call: an item without a vector, or token ids.
 
     >>> parse_embeddable([101, 102])
@@ -180,7 +208,7 @@ def schema_of_item(*, vectors: bool) -> dict[str, Any]:
     """Describe an item for OpenAPI: every served kind, from the modalities' own files."""
     kinds = [item_schema(name) for name in modality_names()]
     text: dict[str, Any] = {"type": "string", "minLength": 1}
-    return {"anyOf": [text, *kinds, *([VECTOR_SCHEMA] if vectors else [])]}
+    return {"anyOf": [text, *kinds, record.schema(kinds), *([VECTOR_SCHEMA] if vectors else [])]}
 
 
 def schema_of_input() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from service.embedder import Embedder
 from service.enroller import Enroller
 from service.imports.runner import Imports
 from service.keys import Keys
+from service.listener import Listener
 from service.metrics import Metrics
 from service.scanner import Scanner
 from service.searcher import Searcher
@@ -40,6 +41,7 @@ class Parts:
     imports: Imports
     searcher: Searcher
     scanner: Scanner
+    listener: Listener
     metrics: Metrics
     keys: Keys | None
     close: Callable[[], None]

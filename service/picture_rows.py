@@ -39,7 +39,7 @@ def with_pictures(
                 yield row
                 continue
             try:
-                content = _content(named, read_file)
+                content = content_of(named, read_file)
                 if is_svg(content):
                     content = rasteriser.png(content)
                 item = row.exemplar["item"] | {"image": _base64(content)}
@@ -89,7 +89,7 @@ def _named(exemplar: dict[str, Any]) -> str | None:
     return image if isinstance(image, str) else None
 
 
-def _content(named: str, read_file: ReadFile) -> bytes:
+def content_of(named: str, read_file: ReadFile) -> bytes:
     """Read the file that is named, else the base64 that stands there itself.
 
     Raises:

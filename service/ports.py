@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.manifest import Manifest
 from models.modality import Features, Item, Role
 from models.region import Regions
+from models.window import Windows
 
 
 class Encoder(Protocol):
@@ -47,6 +48,11 @@ class Encoder(Protocol):
     @property
     def sample(self) -> Item:
         """An item that it embeds, to see whether it still does."""
+        ...
+
+    @property
+    def windows(self) -> Windows | None:
+        """What cuts long items; None where there are none."""
         ...
 
     @property

@@ -15,6 +15,7 @@ from service.asking import Asking
 from service.candidates import unit_row
 from service.embedder import Embedder, ItemFailed
 from service.intake import Vector, parse_item
+from service.record import Record
 from service.shelf import Model
 from service.threads import off_loop
 
@@ -65,17 +66,19 @@ def parse_all(
 
 def is_long(values: Sequence[object]) -> bool:
     """Tell that items hold so much base64 that others would have to wait for its decoding."""
-    strings = (
-        content
-        for value in values
-        if isinstance(value, dict)
-        for content in value.values()
-        if isinstance(content, str)
-    )
-    return sum(map(len, strings)) > INLINE_CHARACTERS
+    return sum(map(_characters, values)) > INLINE_CHARACTERS
 
 
-def parse_askable(value: object, dim: int, bytes_max: int) -> Item | Row:
+def _characters(value: object, depth: int = 3) -> int:
+    """Count the characters of an object's strings, and of those of a record's parts."""
+    if isinstance(value, str):
+        return len(value) if depth < 3 else 0  # a bare string is no base64
+    if not isinstance(value, dict) or not depth:
+        return 0
+    return sum(_characters(content, depth - 1) for content in value.values())
+
+
+def parse_askable(value: object, dim: int, bytes_max: int) -> Item | Record | Row:
     """Parse what a gallery can be asked with: an item, or a vector that passes the index's gate.
 
     Raises:
@@ -108,10 +111,10 @@ async def rows_of(
     parse = partial(parse_all, values, places, parse_one)
     parsed = await off_loop(parse, long=len(values) > INLINE_ITEMS or is_long(values))
     rows = np.empty((len(parsed), space.dim), np.float32)
-    items: list[Item] = []
+    items: list[Item | Record] = []
     at: list[int] = []
     for position, one in enumerate(parsed):
-        if isinstance(one, Item):
+        if isinstance(one, Item | Record):
             items.append(one)
             at.append(position)
         else:
@@ -126,7 +129,10 @@ async def rows_of(
     return QueryRows(rows, [at[position] for position in made.truncated], texts)
 
 
-def _text(one: Item | Row) -> str | None:
+def _text(one: Item | Record | Row) -> str | None:
+    if isinstance(one, Record):
+        texts = [part.item.content for part in one.parts if isinstance(part.item.content, str)]
+        return " ".join(texts) or None
     content = one.content if isinstance(one, Item) else None
     return content if isinstance(content, str) else None
 

@@ -140,6 +140,7 @@ def _settings(change: Change, old: dict[str, Any]) -> dict[str, Any]:
         "index": old["index"],
         "recall_target": old["recall_target"],
         "lexical": old["lexical"],
+        "label_score": old["label_score"],
     }
 
 
@@ -164,7 +165,7 @@ async def _check(copy: Reembedding) -> tuple[int, int]:
     Raises:
         Unfit: they differ, or too few are found.
     """
-    count = (await copy.state(copy.new))["count"]
+    count = await copy.count(copy.new)
     if count != len(copy.standing):
         raise Unfit(
             f"{copy.new!r} has {count} exemplars of {len(copy.standing)}: somebody else removed "
@@ -209,8 +210,9 @@ async def _calibrated(copy: Reembedding, calibration: dict[str, Any] | None) -> 
     if calibration is None:
         return None
     rate = calibration["false_accept_rate"]
+    body = {"false_accept_rate": rate, "label_score": calibration["label_score"]}
     try:
-        await copy.ask("POST", copy.new, "/calibrate", {"false_accept_rate": rate})
+        await copy.ask("POST", copy.new, "/calibrate", body)
     except CallFailed as error:
         if error.code != "too_few_impostors":
             raise

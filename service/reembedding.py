@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import quote
 
+from index.parts import whole_of
 from service.builder import Rejects, Tally
 from service.client import CallFailed, Client, patiently
 from service.source import Source
@@ -55,6 +56,11 @@ class Reembedding:
         state: dict[str, Any] = await self.ask("GET", gallery)
         return state
 
+    async def count(self, gallery: str) -> int:
+        """Return how many exemplars a gallery has, windows of long ones apart."""
+        state = await self.state(gallery)
+        return int(state["count"] - state["parts"])
+
     async def catch_up(self) -> bool:
         """Copy what is not copied yet; tell whether the old gallery stood still in the end."""
         for _ in range(ROUNDS_MAX):
@@ -93,7 +99,7 @@ class Reembedding:
 
     async def strangers(self) -> list[str]:
         """Return the ids of the new gallery that the old one has not."""
-        if (await self.state(self.new))["count"] + len(self._rejected) <= len(self.standing):
+        if await self.count(self.new) + len(self._rejected) <= len(self.standing):
             return []
         return [row["id"] async for row in self.rows(self.new) if row["id"] not in self.standing]
 
@@ -136,7 +142,8 @@ class Reembedding:
                     raise
                 limit //= 2
                 continue
-            yield cursor, page["exemplars"]
+            # Windows of long items are made anew with their wholes.
+            yield cursor, [row for row in page["exemplars"] if row["id"] == whole_of(row["id"])]
             cursor = page["next"]
 
     async def _copy(self, is_wanted: Which) -> None:
@@ -205,7 +212,7 @@ class Reembedding:
 
     async def _gone(self) -> list[str]:
         """Return the ids that no longer stand in the old gallery, and forget them."""
-        if (await self.state(self.old))["count"] == len(self.standing):
+        if await self.count(self.old) == len(self.standing):
             return []
         gone = self.standing - {row["id"] async for row in self.rows(self.old)}
         self.standing -= gone

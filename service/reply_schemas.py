@@ -89,6 +89,21 @@ class CalibrationOut(BaseModel):
     false_accept_rate: float
 
 
+class AlarmsOut(BaseModel):
+    """The threshold of scans, and the background that it was found on."""
+
+    space: str
+    threshold: float
+    false_alarms_per_hour: float
+    upper_per_hour: float = Field(description="The 95 % bound on the true rate.")
+    hours: float
+    seconds: list[float]
+    hop_seconds: float
+    label_score: Literal["nearest", "mean"]
+    seq: int
+    count: int
+
+
 class LexicalOut(BaseModel):
     """That words count in a gallery, and what they weigh."""
 
@@ -116,6 +131,9 @@ class GalleryOut(BaseModel):
     calibration: CalibrationOut | None
     calibration_stale: bool
     lexical: LexicalOut | None = Field(description="Null where no words are kept.")
+    label_score: Literal["nearest", "mean"]
+    parts: int = Field(description="How many of `count` are windows of long exemplars.")
+    alarms: AlarmsOut | None = Field(description="The threshold of scans, if there is one.")
 
 
 class GalleriesReply(BaseModel):
@@ -168,6 +186,7 @@ class EnrolReply(BaseModel):
     enrolled: int
     unchanged: int
     truncated: list[int]
+    parts: int = Field(description="Windows of long exemplars, which stand beside them.")
     failed: list[FailedOut]
 
 
@@ -265,6 +284,9 @@ class HitOut(BaseModel):
     payload: dict[str, Any] | None = None
     vector: list[float] | None = None
     scores: ScoresOut | None = None
+    seconds: list[float] | None = Field(
+        None, description="From and to, where a window of a long exemplar was found."
+    )
 
 
 class HitsOut(BaseModel):
@@ -297,7 +319,7 @@ class IdentifyReply(BaseModel):
 
     results: list[VerdictOut]
     seq: int
-    threshold_from: Literal["request", "calibration", "encoder"]
+    threshold_from: Literal["request", "calibration", "gallery", "encoder"]
     truncated: list[int]
 
 
@@ -308,18 +330,30 @@ class FoundOut(VerdictOut):
         None, description="x0, y0, x1, y1 in pixels of the upright picture."
     )
     seconds: list[float] | None = Field(None, description="From and to, in a sound.")
-    likelihood: float = Field(
-        description="That the region is something at all; 0 for the whole item."
+    likelihood: float | None = Field(
+        None, description="That a region of a picture is something at all; 0 for the whole."
     )
 
 
+class ScoreOut(BaseModel):
+    """One window of a sound, and the label that is nearest to it."""
+
+    seconds: list[float]
+    label: str
+    score: float
+
+
 class ScanReply(BaseModel):
-    """What was found, the surest first, and how many regions were looked at."""
+    """What was found, the surest first, and how many regions, or windows, were looked at."""
 
     found: list[FoundOut]
     regions: int
     seq: int
-    threshold_from: Literal["request", "calibration", "encoder"]
+    threshold_from: Literal["request", "background", "calibration", "gallery", "encoder"]
+    false_alarms_per_hour: float | None = Field(
+        None, description="That the threshold keeps, where it was found on a background."
+    )
+    scores: list[ScoreOut] | None = Field(None, description="Of every window, where asked for.")
 
 
 class PairOut(BaseModel):
@@ -335,3 +369,140 @@ class VerifyReply(BaseModel):
     results: list[PairOut]
     threshold: float | None
     threshold_from: Literal["request", "calibration", "encoder"] | None
+
+
+class FieldOut(BaseModel):
+    """What one field has to do with a pair; contributions sum to the pair's score."""
+
+    field: str
+    left: Any
+    right: Any
+    score: float | None
+    weight: float
+    contribution: float
+
+
+class LinkedOut(BaseModel):
+    """A pair: positions of records, or ids of exemplars."""
+
+    left: int | str
+    right: int | str
+    score: float
+    probability: float | None = Field(description="That it is right; null where nothing tells.")
+    shared: float = Field(description="The share of all weights that the score rests on.")
+    reason: str
+    fields: list[FieldOut]
+
+
+class UnmatchedOut(BaseModel):
+    """A left record without a pair, and what is nearest to it."""
+
+    left: int | str
+    nearest: int | str | None
+    score: float | None
+    reason: str
+
+
+class ExpectedOut(BaseModel):
+    """What may be expected of the threshold, with bounds."""
+
+    model_config = ConfigDict(extra="allow")
+    threshold: float
+    f1: float
+    precision: float
+    recall: float
+
+
+class FailedFieldOut(BaseModel):
+    """What could not be read of a record, and counts as missing; of the whole one no field."""
+
+    side: Literal["left", "right"]
+    position: int
+    field: str | None
+    message: str
+
+
+class LinkReply(BaseModel):
+    """Pairs in the order of the left side."""
+
+    pairs: list[LinkedOut]
+    unmatched: list[UnmatchedOut]
+    threshold: float | None
+    expected: ExpectedOut | None
+    uncut: str | None = Field(description="Why no threshold was found, where none was told.")
+    notes: list[str]
+    failed: list[FailedFieldOut]
+
+
+class RecordPairOut(BaseModel):
+    """Two records, by their positions, that are linked."""
+
+    left: int
+    right: int
+    score: float
+    probability: float | None = Field(description="That it is right; null where nothing tells.")
+    reason: str
+    fields: list[FieldOut]
+
+
+class LinkOut(BaseModel):
+    """Two records and their score."""
+
+    left: int
+    right: int
+    score: float
+
+
+class DiameterOut(LinkOut):
+    """The two records of a cluster that are least alike."""
+
+    is_exact: bool = Field(description="False of large clusters: two that are about so.")
+
+
+class GoldenOut(BaseModel):
+    """One field of a golden record, and the record that it is from."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    value: Any
+    from_: int | None = Field(alias="from")
+    votes: int = Field(description="Members that have this value.")
+    of: int = Field(description="Members that have any.")
+    why: Literal["only", "most frequent", "longest", "medoid", "first", ""]
+
+
+class ClusterOut(BaseModel):
+    """Records that are taken for one."""
+
+    members: list[int]
+    medoid: int = Field(description="The member most alike to all of them.")
+    weakest: LinkOut = Field(description="Of the links that hold it together, the weakest.")
+    diameter: DiameterOut
+    chain: list[LinkOut] = Field(description="The links that join those two.")
+    golden: dict[str, GoldenOut] | None = None
+
+
+class SizeOut(BaseModel):
+    """How many clusters have so many members."""
+
+    members: int
+    clusters: int
+
+
+class FailedRecordOut(BaseModel):
+    """What could not be read of a record, and counts as missing; of the whole one no field."""
+
+    position: int
+    field: str | None
+    message: str
+
+
+class DedupeReply(BaseModel):
+    """Pairs by their left record, and the clusters of two and more, the largest first."""
+
+    pairs: list[RecordPairOut]
+    clusters: list[ClusterOut]
+    sizes: list[SizeOut]
+    threshold: float
+    expected: ExpectedOut | None
+    notes: list[str]
+    failed: list[FailedRecordOut]

@@ -15,11 +15,16 @@ from pydantic import (
     model_validator,
 )
 
+from index.alarms import ALARMS_PER_HOUR_MAX
 from index.backend import AUTO, index_names
 from index.fusion import WEIGHT
+from index.label_scores import NEAREST, LabelScore
 from index.vectors import DIM_MAX
+from models.modality import HOP_MIN, SECONDS_MAX, SECONDS_MIN
 from service.intake import schema_of_input, schema_of_item
 from service.numbers import DType
+from service.records.linking import RERANK, K
+from service.records.schema import KINDS
 
 AnyItem = Annotated[Any, WithJsonSchema(schema_of_item(vectors=True))]
 AnyInput = Annotated[Any, WithJsonSchema(schema_of_input())]
@@ -34,9 +39,21 @@ FIELDS_MAX = 32
 PHOTOS_MAX = 2000  # drawn in one call, at some ten milliseconds each
 LIST_MAX = 100_000  # objects that are made before the setting's own bound is looked at
 Rate = Annotated[float, Field(ge=1e-6, lt=1)]
+WindowSeconds = Annotated[
+    list[Annotated[float, Field(ge=SECONDS_MIN, le=SECONDS_MAX)]],
+    Field(min_length=1, max_length=4, description="Of a sound: lengths of the windows."),
+]
+HopSeconds = Annotated[
+    float,
+    Field(ge=HOP_MIN, le=SECONDS_MAX, description="Of a sound: from one window to the next."),
+]
 Positive = Annotated[int, Field(ge=1)]
 Pair = Annotated[list[AnyItem], Field(min_length=2, max_length=2)]
 Seq = Annotated[int, Field(ge=0, le=2**63 - 1)]
+AskedScore = Annotated[
+    LabelScore | None,
+    Field(description="How a label is scored by its exemplars, in place of the gallery's way."),
+]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 # Checked by the index, in its own words; the schema lists what there is.
 IndexName = Annotated[Name, WithJsonSchema({"type": "string", "enum": index_names()})]
@@ -92,6 +109,11 @@ class GalleryRequest(Wire):
         bool | LexicalIn | None,
         Field(description="Keep the words of its exemplars: searches by text count them too."),
     ] = None
+
+    label_score: Annotated[
+        LabelScore,
+        Field(description="A label counts by its nearest exemplar, or by the mean of all it has."),
+    ] = NEAREST
 
     @property
     def weight(self) -> float | None:
@@ -151,6 +173,7 @@ class SearchRequest(QueryRequest):
 
     k: Positive = 10
     group_by_label: bool = False
+    label_score: AskedScore = None
     exact: bool = False
     include: Annotated[list[Literal["payload", "vector", "scores"]], Field(fail_fast=True)] = [
         "payload"
@@ -161,6 +184,7 @@ class IdentifyRequest(QueryRequest):
     """An open-set question: whose is this, or nobody's."""
 
     k: Positive = 5
+    label_score: AskedScore = None
     margin: Annotated[float, Field(ge=0, le=2)] | None = Field(
         None, description="Two labels closer than this are too close to tell."
     )
@@ -172,11 +196,29 @@ class ScanRequest(Wire):
     item: AnyItem
     k: Annotated[int, Field(ge=1, description="Hits that are told of each.")] = 3
     regions_max: Positive | None = Field(None, description="Regions that are looked at.")
+    window_seconds: WindowSeconds | None = None
+    hop_seconds: HopSeconds | None = None
+    scores: bool = Field(False, description="Whether the best of every window is told.")
     unknown: bool = Field(False, description="Whether what is nobody's is told too.")
     filter: FilterJson = None
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
     margin: Annotated[float, Field(ge=0, le=2)] | None = None
+    label_score: AskedScore = None
     min_seq: Seq | None = None
+
+
+class ScanCalibrateRequest(Wire):
+    """Where the threshold of scans shall lie."""
+
+    background: Annotated[
+        list[AnyItem],
+        Field(min_length=1, description="Sounds in which nothing that is enrolled occurs."),
+    ]
+    false_alarms_per_hour: Annotated[float, Field(gt=0, le=ALARMS_PER_HOUR_MAX)] = 1.0
+    window_seconds: WindowSeconds | None = None
+    hop_seconds: HopSeconds | None = None
+    label_score: AskedScore = None
+    filter: FilterJson = None
 
 
 class LabelledQuery(Wire):
@@ -193,6 +235,7 @@ class CalibrateRequest(Wire):
     queries: Annotated[list[LabelledQuery], Field(fail_fast=True, max_length=LIST_MAX)] | None = (
         None
     )
+    label_score: AskedScore = None
     photos: Annotated[int, Field(ge=1, le=PHOTOS_MAX)] | None = None
 
 
@@ -203,3 +246,88 @@ class VerifyRequest(Wire):
     pairs: Annotated[list[Pair], Field(fail_fast=True, max_length=LIST_MAX)]
     gallery: str | None = None
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
+
+
+Field01 = Annotated[float, Field(ge=0, le=1)]
+RecordJson = Annotated[Any, WithJsonSchema({"type": "object", "additionalProperties": True})]
+FieldJson = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "description": "Of the records' field."},
+                "kind": {"type": "string", "enum": list(KINDS), "default": "name"},
+                "weight": {"type": "number", "exclusiveMinimum": 0, "default": 1},
+                "encoder": {"type": ["string", "null"], "description": "The model that embeds it."},
+                "scale": {
+                    "type": ["number", "null"],
+                    "description": "So far apart, two numbers (days) score exp(-1/2).",
+                },
+                "of": {
+                    "type": ["string", "null"],
+                    "description": "The field whose thing it shows too: both are pooled.",
+                },
+            },
+            "required": ["name"],
+            "additionalProperties": False,
+        }
+    ),
+]
+
+
+class LinkRequest(Wire):
+    """Two sides whose records are linked: lists of records, or the names of galleries."""
+
+    left: Annotated[list[RecordJson] | str, Field(description="Records, or a gallery's name.")]
+    right: Annotated[list[RecordJson] | str, Field(description="Records, or a gallery's name.")]
+    model: str | None = Field(None, description="Embeds names and texts that name no encoder.")
+    fields: Annotated[
+        list[FieldJson] | None,
+        Field(description="By what records are compared; else by all that both sides have."),
+    ] = None
+    one_to_one: bool = False
+    one_to_many: bool = False
+    threshold: Annotated[
+        float | None, Field(ge=-1, le=1, description="The least score; else found from the scores.")
+    ] = None
+    k: Annotated[Positive, Field(description="Candidates of a record.")] = K
+    rerank: Annotated[
+        Field01, Field(description="What the distance of strings weighs in names and texts.")
+    ] = RERANK
+    shared_min: Annotated[
+        Field01, Field(description="The share of all weights that a pair must rest on.")
+    ] = 0.0
+
+
+class DedupeRequest(Wire):
+    """Records of one table, of which some are of one thing."""
+
+    records: list[RecordJson]
+    model: str | None = Field(None, description="Embeds names and texts that name no encoder.")
+    fields: Annotated[
+        list[FieldJson] | None,
+        Field(description="By what records are compared; else by all that they have."),
+    ] = None
+    threshold: Annotated[
+        float | None, Field(ge=-1, le=1, description="The least score; else found from the scores.")
+    ] = None
+    false_match_rate: Annotated[
+        float | None,
+        Field(
+            gt=0, lt=1, description="Of the pairs above a threshold that is found; else best F1."
+        ),
+    ] = None
+    linkage: Literal["single", "average"] = "single"
+    members_max: Annotated[
+        Positive | None,
+        Field(description="Single linkage: larger clusters are cut at their weakest links."),
+    ] = None
+    golden: Annotated[bool, Field(description="Tell a golden record of each cluster.")] = False
+    k: Annotated[Positive, Field(description="Candidates of a record.")] = K
+    rerank: Annotated[
+        Field01, Field(description="What the distance of strings weighs in names and texts.")
+    ] = RERANK
+    shared_min: Annotated[
+        Field01, Field(description="The share of all weights that a pair must rest on.")
+    ] = 0.0

@@ -12,6 +12,7 @@ from index.decision import MARGIN, Decision, decide
 from index.errors import NotCalibrated, SpaceMismatch
 from index.gallery import Gallery
 from index.hits import Found, Hit, pair_scores
+from index.label_scores import NEAREST, LabelScore
 from service.asking import Asking
 from service.embedder import Embedder
 from service.queries import QueryRows, Space, check_space, rows_of
@@ -20,7 +21,10 @@ from service.shelf import Model
 # Beyond either, a question takes its turn: each takes memory and all cores for a second or more.
 BULK_QUERIES = 16
 BULK_HITS = 2000
-ThresholdFrom = Literal["request", "calibration", "encoder"]
+ThresholdFrom = Literal["request", "background", "calibration", "gallery", "encoder"]
+# Asked with what they are made of: how near strangers come shows within the gallery. A question is
+# no document, so that of texts it does not.
+LIKE_ASKED = ("image", "audio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Question:
         items: raw items, each with the place it has in the request.
         claimed_space: the space the caller believes to ask, if it says.
         weight: of words, in place of what they weigh in the gallery.
+        label_score: how labels are scored, in place of the gallery's way.
     """
 
     items: Sequence[object]
@@ -40,6 +45,7 @@ class Question:
     min_seq: int | None = None
     claimed_space: str | None = None
     weight: float | None = None
+    label_score: LabelScore | None = None
 
     def about(self, items: Sequence[object]) -> "Question":
         """Return the same question about other items."""
@@ -89,6 +95,11 @@ class Searcher:
         self._item_bytes_max = item_bytes_max
         self._bulk = CapacityLimiter(bulk_at_once)
 
+    @property
+    def turns(self) -> CapacityLimiter:
+        """What questions wait for that take memory and all cores for a second or more."""
+        return self._bulk
+
     async def search(
         self,
         gallery: Gallery,
@@ -119,6 +130,7 @@ class Searcher:
                 texts=rows.texts,
                 weight=question.weight,
                 line=line,
+                label_score=question.label_score,
             )
 
         queries = len(question.items)
@@ -141,14 +153,15 @@ class Searcher:
         Raises:
             NotCalibrated: no threshold is given, calibrated, or stated by the encoder.
         """
-        drawn = self._threshold(question.threshold, gallery, self._model_of(gallery.space))
+        rule = question.label_score or gallery.label_score
+        drawn = await self._line(question.threshold, gallery, rule)
         if drawn is None:
             raise NotCalibrated(
-                f"gallery {gallery.name!r} has no threshold, and no encoder states one for its "
-                "space: POST .../calibrate sets one, or send `threshold`"
+                f"gallery {gallery.name!r} has no threshold for labels scored by {rule!r}, and no "
+                "encoder states one for its space: POST .../calibrate sets one, or send `threshold`"
             )
         threshold, source = drawn
-        calibration = gallery.calibration()
+        calibration = _calibration(gallery, rule)
         # The hits below the threshold are what shows how near "unknown" was.
         every = replace(question, threshold=None)
         answer = await self.search(
@@ -181,15 +194,23 @@ class Searcher:
         items: Sequence[object] | None,
         labels: Sequence[str | None] | None,
         asking: Asking,
+        label_score: LabelScore | None = None,
     ) -> Calibration:
         """Set a gallery's threshold from labelled queries, or from the gallery itself."""
         if items is None:
-            return await run_sync(lambda: gallery.calibrate(false_accept_rate=false_accept_rate))
+            return await run_sync(
+                lambda: gallery.calibrate(
+                    false_accept_rate=false_accept_rate, label_score=label_score
+                )
+            )
         places = [f"queries[{at}].query" for at in range(len(items))]
         rows = await self._rows(gallery, Question(items, places), asking)
         return await run_sync(
             lambda: gallery.calibrate(
-                false_accept_rate=false_accept_rate, queries=rows.rows, labels=labels
+                false_accept_rate=false_accept_rate,
+                queries=rows.rows,
+                labels=labels,
+                label_score=label_score,
             )
         )
 
@@ -231,7 +252,7 @@ class Searcher:
             model=asked,
         )
         scores = pair_scores(made.rows[0::2], made.rows[1::2])
-        drawn = self._threshold(threshold, gallery, self._model_of(space.space))
+        drawn = self.threshold(threshold, gallery, NEAREST, self._model_of(space.space))
         return Verified(
             scores=[float(score) for score in scores],
             same=[None if drawn is None else bool(score >= drawn[0]) for score in scores],
@@ -239,17 +260,41 @@ class Searcher:
             threshold_from=None if drawn is None else drawn[1],
         )
 
-    def _threshold(
-        self, asked: float | None, gallery: Gallery | None, model: Model | None
+    def threshold(
+        self,
+        asked: float | None,
+        gallery: Gallery | None,
+        label_score: LabelScore,
+        model: Model | None = None,
     ) -> tuple[float, ThresholdFrom] | None:
-        """Take the threshold asked for, else the gallery's, else what the encoder states."""
+        """Take the threshold asked for, else the gallery's, else what the encoder states.
+
+        Args:
+            label_score: what it is for; a calibration of other scores says nothing of these.
+            model: whose encoder it is; None: that of the gallery.
+        """
         if asked is not None:
             return asked, "request"
-        calibration = None if gallery is None else gallery.calibration()
+        calibration = None if gallery is None else _calibration(gallery, label_score)
         if calibration is not None:
             return calibration.threshold, "calibration"
+        if model is None and gallery is not None:
+            model = self._model_of(gallery.space)
         score = None if model is None else model.manifest.unrelated_score_q99
         return None if score is None else (score, "encoder")
+
+    async def _line(
+        self, asked: float | None, gallery: Gallery, rule: LabelScore
+    ) -> tuple[float, ThresholdFrom] | None:
+        """Take the threshold as `threshold` does; in place of a pair's, the gallery's if higher."""
+        drawn = self.threshold(asked, gallery, rule)
+        if drawn is None or drawn[1] != "encoder":
+            return drawn
+        model = self._model_of(gallery.space)
+        if model is None or model.modality not in LIKE_ASKED:
+            return drawn
+        own = await run_sync(gallery.provisional, rule, limiter=self._bulk)
+        return drawn if own is None or own <= drawn[0] else (own, "gallery")
 
     def _model_of(self, space: str) -> Model | None:
         return self._embedder.shelf.in_space(space)
@@ -266,3 +311,9 @@ class Searcher:
             item_bytes_max=self._item_bytes_max,
             role="query",
         )
+
+
+def _calibration(gallery: Gallery, label_score: LabelScore) -> Calibration | None:
+    """Return the calibration that is of labels scored in this way, if it stands."""
+    found = gallery.calibration()
+    return found if found is not None and found.label_score == label_score else None

@@ -102,6 +102,12 @@ class Settings(BaseSettings):
     scan_regions_max: int = Field(
         64, ge=1, description="Regions of one item that a scan may look at."
     )
+    sound_seconds_max: float = Field(
+        3600.0, gt=0, le=86_400, description="Length of a sound that is cut into windows."
+    )
+    windows_max: int = Field(
+        20_000, ge=1, description="Windows of one sound that is enrolled whole, or scanned."
+    )
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
     filter_depth_max: int = Field(
         16, ge=1, le=64, description="Levels of `and`, `or` and `not` in one filter."
@@ -124,6 +130,19 @@ class Settings(BaseSettings):
     )
     job_failures_max: int = Field(
         10_000, ge=1, description="Failed rows of one import that are listed; all are counted."
+    )
+
+    link_records_max: int = Field(
+        10_000, ge=1, description="Records of one side of a link or dedupe call."
+    )
+    table_bytes_max: int = Field(
+        4 << 30, ge=1024, description="Bytes of a table that a command reads, unpacked."
+    )
+    table_cells_max: int = Field(
+        50_000_000, ge=1, description="Cells of a table that a command reads: rows times columns."
+    )
+    cell_characters_max: int = Field(
+        100_000, ge=1, description="Characters of one cell of a table; else its row is refused."
     )
 
     snapshot_bytes_max: int = Field(

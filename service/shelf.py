@@ -12,7 +12,7 @@ from anyio import CancelScope
 from anyio.to_thread import run_sync
 
 from index.errors import SpaceMismatch
-from models.bundle import Bundle
+from models.bundle import Bundle, identity_of
 from models.errors import BundleError
 from models.manifest import Manifest
 from models.modality import Modality
@@ -30,11 +30,14 @@ class Model:
     """One encoder that can be asked: what it is, and its lane while it is in memory.
 
     Args:
+        space: in which its rows lie; another model's too, where the two were trained to meet.
+        identity: what tells its rows from those of any other encoder.
         call_items_max: items of any cost that one call to its lane may have.
     """
 
     name: str
     space: str
+    identity: str
     dim: int
     modality: str
     cost_max: int
@@ -51,6 +54,7 @@ class Model:
         return cls(
             name=encoder.name,
             space=encoder.space,
+            identity=encoder.space if owns(encoder.manifest) else identity_of(encoder.manifest),
             dim=encoder.dim,
             modality=encoder.modality,
             cost_max=encoder.cost_max,
@@ -66,6 +70,7 @@ class Model:
         return cls(
             name=manifest.name,
             space=bundle.space,
+            identity=identity_of(manifest),
             dim=manifest.dim,
             modality=manifest.modality,
             cost_max=modality.cost_max,
@@ -130,8 +135,24 @@ class Shelf:
             raise ModelUnknown(f"no model {name!r} is loaded; loaded: {loaded}") from None
 
     def in_space(self, space: str) -> Model | None:
-        """Return the model whose rows lie in a space, or None where no loaded one makes them."""
-        return next((model for model in self._models.values() if model.space == space), None)
+        """Return the model whose rows lie in a space, or None where no loaded one makes them.
+
+        Of several that were trained to meet, the one whose space it is.
+        """
+        there = [model for model in self._models.values() if model.space == space]
+        return next((model for model in there if owns(model.manifest)), next(iter(there), None))
+
+    def reader(self, model: Model, modality: str) -> Model:
+        """Return the model that reads items of a modality, with rows in the space of another one.
+
+        Where there is none, that other one, which says what it reads.
+        """
+        if model.modality == modality:
+            return model
+        for one in self._models.values():
+            if (one.modality, one.space, one.dim) == (modality, model.space, model.dim):
+                return one
+        return model
 
     def check_dim(self, space: str, dim: int) -> None:
         """Refuse a gallery of a space in which the rows of a model lie, and of another dimension.
@@ -274,6 +295,11 @@ class Shelf:
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._loading.setdefault(name, asyncio.Lock())
+
+
+def owns(manifest: Manifest) -> bool:
+    """Tell that an encoder's rows lie in a space of its own."""
+    return manifest.space is None
 
 
 def _end(lane: Lane, seconds: float) -> None:

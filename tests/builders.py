@@ -20,6 +20,8 @@ from service.imports.files import Files
 from service.imports.runner import Imports
 from service.keys import Keys
 from service.lane import Lane
+from service.listener import Listener
+from service.long_items import Lengths
 from service.metrics import Metrics
 from service.parts import Parts
 from service.ports import Encoder
@@ -63,7 +65,11 @@ def running(
     recall = open_recall(made, metrics, redis)
     remote = open_remote(made)
     embedder = Embedder(
-        shelf, interactive_items_max=made.interactive_items_max, recall=recall, remote=remote
+        shelf,
+        interactive_items_max=made.interactive_items_max,
+        recall=recall,
+        remote=remote,
+        lengths=Lengths(made.sound_seconds_max, made.windows_max),
     )
 
     def close() -> None:
@@ -90,6 +96,7 @@ def running(
         Imports(galleries, enroller, Files(folder, made.import_bytes_max)),
         searcher,
         Scanner(searcher, embedder, queue_seconds_max=made.queue_seconds_max),
+        Listener(searcher, embedder),
         metrics,
         keys,
         close,

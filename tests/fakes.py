@@ -37,6 +37,7 @@ class FakeEncoder:
 
     modality = "text"
     regions = None
+    windows = None
     cost_min = 1
     cost_max = 16
     sample = Item("text", "ready?")
@@ -101,3 +102,21 @@ class FakeEncoder:
         rows = np.stack([row_of(text, self.dim) for text in texts])
         rows[[at for at, text in enumerate(texts) if "nan" in text]] = np.nan
         return rows
+
+
+class FakeCrops(FakeEncoder):
+    """Embeds a picture's bytes, which are a text, to that text's row, in the space of another."""
+
+    modality = "image"
+    sample = Item("image", b"ready?")
+
+    def __init__(self, name: str = "crops", dim: int = 8, space: str = "fake-space") -> None:
+        super().__init__(name, dim, space)
+        update = {"modality": "image", "space": "fake-0123456789ab"}
+        self.manifest = self.manifest.model_copy(update=update)
+
+    def decode(self, item: Item, *, role: Role | None = None, truncate: bool = True) -> Features:
+        if item.modality != "image":
+            raise ModalityUnsupported(f"not {item.modality}")
+        assert isinstance(item.content, bytes)
+        return super().decode(Item("text", item.content.decode()), role=role, truncate=truncate)

@@ -12,12 +12,26 @@ import soxr
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.errors import ItemEmpty, ItemTooLarge, ItemUndecodable, ModalityUnsupported
-from models.modality import Array, Features, Item, Role, read_config
+from models.modality import (
+    HOP_MIN,
+    SECONDS_MAX,
+    SECONDS_MIN,
+    Array,
+    Cut,
+    Features,
+    Item,
+    Role,
+    read_config,
+)
 from models.sounds.fitting import SILENT, Fill, levelled, trimmed, windowed
 from models.sounds.reading import Bounds, read
 
 INPUT = "samples"
 COST_UNIT = "samples"
+WINDOWS = (
+    f"'windows' is true, or an object of seconds ({SECONDS_MIN} to {SECONDS_MAX}) and hop_seconds "
+    f"({HOP_MIN} to {SECONDS_MAX});"
+)
 MEDIA_TYPES = (
     "audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/flac", "audio/x-flac",
     "audio/ogg", "audio/opus", "audio/mpeg", "audio/mp3",
@@ -25,7 +39,23 @@ MEDIA_TYPES = (
 SCHEMA = {
     "type": "object",
     "description": "A sound: wav, flac, ogg, opus or mp3, as base64 or as a data: URI.",
-    "properties": {"audio": {"type": "string", "minLength": 1}},
+    "properties": {
+        "audio": {"type": "string", "minLength": 1},
+        "windows": {
+            "description": "A long sound: cut into windows, of which all are embedded.",
+            "anyOf": [
+                {"type": "boolean"},
+                {
+                    "type": "object",
+                    "properties": {
+                        "seconds": {"type": "number", "minimum": SECONDS_MIN},
+                        "hop_seconds": {"type": "number", "minimum": HOP_MIN},
+                    },
+                    "additionalProperties": False,
+                },
+            ],
+        },
+    },
     "required": ["audio"],
     "additionalProperties": False,
 }
@@ -137,12 +167,12 @@ class Sound:
 
 
 def item_of(item: Mapping[str, object]) -> Item:
-    """Read the wire's item object `{"audio": ...}`.
+    """Read the wire's item object `{"audio": ...}`, with `windows` where it is to be cut.
 
     Raises:
         InputError: it holds something else, or something more.
     """
-    extra = ", ".join(repr(key) for key in item if key != "audio")[:200]
+    extra = ", ".join(repr(key) for key in item if key not in ("audio", "windows"))[:200]
     if extra:
         raise ItemUndecodable(f'an audio item has no field {extra}; send {{"audio": "..."}}')
     audio = item.get("audio")
@@ -155,11 +185,38 @@ def item_of(item: Mapping[str, object]) -> Item:
         )
     uri = DATA_URI.match(audio)
     try:
-        return Item("audio", base64.b64decode(audio[uri.end() :] if uri else audio, validate=True))
+        content = base64.b64decode(audio[uri.end() :] if uri else audio, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ItemUndecodable(
             f"'audio' is neither base64 nor a data: URI of base64: {error}"
         ) from None
+    return Item("audio", content, cut=_cut(item.get("windows")))
+
+
+def _cut(windows: object) -> Cut | None:
+    """Read how a sound is to be cut into windows.
+
+    Raises:
+        ItemUndecodable: it says no such thing.
+    """
+    if windows is None or isinstance(windows, bool):
+        return Cut() if windows else None
+    told = dict(windows) if isinstance(windows, Mapping) else {"": windows}
+    seconds = _number(told.pop("seconds", None), SECONDS_MIN)
+    hop = _number(told.pop("hop_seconds", None), HOP_MIN)
+    if told:
+        raise ItemUndecodable(f"{WINDOWS} it has no field {str(next(iter(told)))[:50]!r}")
+    return Cut(() if seconds is None else (seconds,), hop)
+
+
+def _number(value: object, least: float) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ItemUndecodable(WINDOWS)
+    if not least <= value <= SECONDS_MAX:
+        raise ItemUndecodable(WINDOWS)
+    return float(value)
 
 
 def build(config: Mapping[str, object], folder: Path) -> Sound:

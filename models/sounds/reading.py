@@ -3,8 +3,8 @@
 import io
 import struct
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,11 +71,39 @@ def read(content: bytes, bounds: Bounds) -> tuple[Mono, int]:
         ItemEmpty: it has no samples.
     """
     words, name, look = format_of(content)
-    try:
+    with _undecodable(words):
         header = look(content)
         _judge(header, bounds)
         with _turn if header.frames > LARGE_FRAMES else nullcontext():
-            return _decoded(name, header, bounds), header.rate
+            return np.concatenate(list(_decoded(name, header, bounds))), header.rate
+
+
+def blocks(content: bytes, bounds: Bounds) -> tuple[Header, Iterator[Mono]]:
+    """Judge a sound by its header, and decode it block by block as the blocks are asked for.
+
+    Returns:
+        its header, and the mean of its channels, float32 (t,), up to `BLOCK` frames at once.
+
+    Raises:
+        InputError: as :func:`read` does; also while blocks are asked for.
+    """
+    words, name, look = format_of(content)
+    with _undecodable(words):
+        header = look(content)
+        _judge(header, bounds)
+
+    def decoded() -> Iterator[Mono]:
+        with _undecodable(words):
+            yield from _decoded(name, header, bounds)
+
+    return header, decoded()
+
+
+@contextmanager
+def _undecodable(words: str) -> Iterator[None]:
+    """Turn what decoders raise into words; `words` is what the bytes begin as."""
+    try:
+        yield
     except (Damaged, soundfile.SoundFileError, struct.error, ValueError, MemoryError) as error:
         # A decoder's own words may tell of its inside, and are for the log.
         told = str(error) if isinstance(error, Damaged) else "it is damaged or cut off"
@@ -118,10 +146,9 @@ def _judge(header: Header, bounds: Bounds) -> None:
         )
 
 
-def _decoded(name: str, header: Header, bounds: Bounds) -> Mono:
+def _decoded(name: str, header: Header, bounds: Bounds) -> Iterator[Mono]:
     """Decode by blocks, whatever the header says, up to the bounds."""
     most = min(int(bounds.seconds * header.rate), bounds.samples // header.channels)
-    parts: list[Mono] = []
     count = 0
     with soundfile.SoundFile(io.BytesIO(header.content)) as file:
         if (file.format, file.channels, file.samplerate) != (name, header.channels, header.rate):
@@ -133,10 +160,9 @@ def _decoded(name: str, header: Header, bounds: Bounds) -> Mono:
                     f"the sound goes on after {count / header.rate:.1f} seconds, and the limit is "
                     f"{bounds.seconds:g} seconds and {bounds.samples} samples; send a part"
                 )
-            parts.append(block.mean(axis=1, dtype=np.float32))
+            mixed = block.mean(axis=1, dtype=np.float32)
+            if not np.isfinite(mixed).all():
+                raise Damaged("some of its samples are no numbers")
+            yield mixed
     if not count:
         raise ItemEmpty("the sound has no samples; send the whole file")
-    whole = np.concatenate(parts)
-    if not np.isfinite(whole).all():
-        raise Damaged("some of its samples are no numbers")
-    return whole

@@ -2,6 +2,9 @@
 
 import struct
 
+import numpy as np
+
+from models.sounds.fitting import FULL, Mono
 from models.sounds.header import Damaged, Header
 
 MAGIC = b"RIFF"
@@ -56,3 +59,9 @@ def _header(kind: int, channels: int, rate: int, bits: int, samples: bytes) -> H
     body = b"WAVEfmt " + struct.pack("<I", len(form)) + form
     body += b"data" + struct.pack("<I", len(samples)) + samples
     return Header(MAGIC + struct.pack("<I", len(body)) + body, channels, rate, frames)
+
+
+def written(samples: Mono, rate: int) -> bytes:
+    """Write samples (t,) of at most 1 as a WAV of one channel in 16 bits."""
+    body = np.clip(np.rint(samples * FULL), -FULL, FULL).astype("<i2").tobytes()
+    return _header(PCM, 1, rate, 16, body).content

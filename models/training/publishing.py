@@ -91,6 +91,7 @@ def publish(
         FloorMissed: a figure is below its floor.
         ProbeMismatch: the bundle does not compute what the tower does.
         FileExistsError: the destination is there, and `replace` is not set.
+        BundleError: the bundle that it was trained to meet is not beside the destination.
     """
     tower.eval()
     regions = _regions(destination)
@@ -112,6 +113,7 @@ def publish(
         source=f"trained by models/training/recipes/{recipe.name}.py",
         training_data=recipe.training_data,
         probe_floor=PROBE_FLOOR,
+        space=None if recipe.meets is None else _met(destination.parent / recipe.meets),
         files={},
     )
     with tempfile.TemporaryDirectory() as scratch:
@@ -135,6 +137,11 @@ def publish(
         manifest = manifest.model_copy(update=known)
         files[CARD_NAME] = render_card(manifest, model.stat().st_size).encode()
         return write_bundle(destination, manifest, files | regions, replace=replace)
+
+
+def _met(folder: Path) -> str:
+    """Return the space of the bundle that an encoder was trained to meet."""
+    return Bundle.open(folder).space
 
 
 def _regions(folder: Path) -> dict[str, bytes | Path]:

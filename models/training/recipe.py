@@ -107,6 +107,7 @@ class Recipe:
             pairs: the threshold of open-set answers until a gallery is calibrated.
         floors: what the figures must reach for the encoder to be published.
         probe: a few encoded items, to know the encoder by.
+        meets: the bundle in whose space the rows lie; it is looked for beside the bundle to be.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Recipe:
     unrelated: str
     floors: Mapping[str, float]
     probe: Sequence[Encoded]
+    meets: str | None = None
 
 
 class RecipeFile(Protocol):

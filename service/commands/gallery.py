@@ -10,7 +10,13 @@ from urllib.parse import quote
 import click
 
 from service.client import CallFailed, Client
-from service.connected import SomeRejected, open_rejects, unless_passing, with_client
+from service.connected import (
+    LABEL_SCORE,
+    SomeRejected,
+    open_rejects,
+    unless_passing,
+    with_client,
+)
 from service.settings import CALLER_KEY, SettingsInvalid, read_settings
 from service.source import Columns
 
@@ -44,6 +50,7 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 @click.option("--reads-column", default="reads", show_default=True, help="What a picture reads.")
 @click.option("--reads-label", is_flag=True, help="A picture reads its label, if nothing else.")
 @click.option("--thumbnails", is_flag=True, help="Keep a small picture of each in its payload.")
+@LABEL_SCORE
 @click.option("--lexical", is_flag=True, help="Keep words too: a search by text counts them.")
 @click.option("--rejected", type=click.Path(path_type=Path), help="[NAME.rejected.jsonl]")
 @with_client
@@ -94,7 +101,7 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
 async def create(client: Client, name: str, options: dict[str, Any]) -> None:
     """Create the gallery, or make sure that the one that stands fits what is asked."""
     if options["space"] is not None:
-        body = {"space": options["space"], "dim": options["dim"]}
+        body: dict[str, Any] = {"space": options["space"], "dim": options["dim"]}
     elif options["model"] is not None:
         body = {"model": options["model"]}
     else:
@@ -108,7 +115,10 @@ async def create(client: Client, name: str, options: dict[str, Any]) -> None:
                 "(`semblance models list`), or --space and --dim for vectors made elsewhere"
             ) from error
         return
-    await client.gallery("PUT", name, "", body | {"lexical": options.get("lexical") or None})
+    body["lexical"] = options.get("lexical") or None
+    if options.get("label_score") is not None:
+        body["label_score"] = options["label_score"]
+    await client.gallery("PUT", name, "", body)
 
 
 @command.command("samples")
@@ -193,16 +203,22 @@ async def photo(
 @click.option(
     "--photos", type=click.IntRange(min=1), help="Draw so many of its pictures as photos show them."
 )
+@LABEL_SCORE
 @with_client
 async def calibrate(
-    client: Client, name: str, false_accept_rate: float, photos: int | None
+    client: Client,
+    name: str,
+    false_accept_rate: float,
+    photos: int | None,
+    label_score: str | None,
 ) -> None:
     """Set the threshold of `identify` from the gallery itself, at a stated false-accept rate.
 
     A gallery of clean pictures that is asked with photos wants --photos: clean pictures are nearer
     to each other than to photos, and a threshold found on them refuses those.
     """
-    body = {"false_accept_rate": false_accept_rate, "photos": photos}
+    body: dict[str, Any] = {"false_accept_rate": false_accept_rate, "photos": photos}
+    body |= {} if label_score is None else {"label_score": label_score}
     reply = await client.gallery("POST", name, "/calibrate", body)
     click.echo(json.dumps(reply, indent=2))
 

@@ -101,8 +101,27 @@ def show(name: str) -> None:
         bundle = Bundle.open(bundle_folder(name))
     except BundleError as error:
         raise click.ClickException(str(error)) from error
-    shown = {"space": bundle.space} | bundle.manifest.model_dump(mode="json")
+    shown = {"space": ""} | bundle.manifest.model_dump(mode="json") | {"space": bundle.space}
     click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@command.command("align")
+@click.argument("name")
+@click.argument("other", metavar="WITH", required=False)
+def align(name: str, other: str | None) -> None:
+    """State that the rows of NAME lie in the space of WITH: that the two were trained to meet.
+
+    Galleries of WITH then take what NAME reads, and records pool what both read. It is true until
+    WITH is another: its space is named by a hash of all that makes its rows. Without WITH, NAME has
+    a space of its own again. Only the manifest changes.
+    """
+    try:
+        bundle = Bundle.open(bundle_folder(name))
+        aim = None if other is None else Bundle.open(bundle_folder(other))
+        aligned = bundle.aligned(aim)
+    except BundleError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{name} makes rows of space {aligned.space}")
 
 
 @command.command("verify")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from service.client import Client
-from service.connected import with_client
+from service.connected import LABEL_SCORE, with_client
 
 command = click.Group("gallery")
 FILE_PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -57,6 +57,7 @@ def item_of_file(file: Path) -> dict[str, Any]:
 @click.option("--filter", "wanted", help='E.g. \'{"payload.year": {"gte": 1950}}\'.')
 @click.option("--lexical-weight", type=click.FloatRange(0, 1), help="[the gallery's]")
 @click.option("--by-label", is_flag=True, help="The best hit of each label only.")
+@LABEL_SCORE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def search(
@@ -70,11 +71,14 @@ async def search(
     wanted: str | None,
     lexical_weight: float | None,
     by_label: bool,
+    label_score: str | None,
     as_json: bool,
 ) -> None:
     """Find the exemplars nearest to a text, or to a file."""
     item = item_of(question, file, reads, read=read)
     body: dict[str, Any] = {"query": item, "k": k, "group_by_label": by_label}
+    if label_score is not None:
+        body["label_score"] = label_score
     if lexical_weight is not None:
         body["lexical_weight"] = lexical_weight
     if wanted is not None:
@@ -98,6 +102,7 @@ async def search(
 @READS
 @READ
 @THRESHOLD
+@LABEL_SCORE
 @with_client
 async def identify(
     client: Client,
@@ -107,41 +112,14 @@ async def identify(
     reads: str | None,
     read: bool,
     threshold: float | None,
+    label_score: str | None,
 ) -> None:
     """Name the label of a text, or of a file, or say that it is unknown."""
-    body = {"query": item_of(question, file, reads, read=read), "threshold": threshold}
+    body: dict[str, Any] = {"query": item_of(question, file, reads, read=read)}
+    body["threshold"] = threshold
+    body |= {} if label_score is None else {"label_score": label_score}
     result = (await client.gallery("POST", name, "/identify", body))["results"][0]
     click.echo(f"{verdict_of(result)}  threshold {result['threshold']:.3f}")
-
-
-@command.command("scan")
-@click.argument("name")
-@click.argument("file", type=FILE_PATH)
-@THRESHOLD
-@click.option("--regions", type=click.IntRange(min=1), help="How many are looked at. [16]")
-@click.option("--unknown", is_flag=True, help="Tell of regions that are nobody's, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_client
-async def scan(
-    client: Client,
-    name: str,
-    file: Path,
-    threshold: float | None,
-    regions: int | None,
-    unknown: bool,
-    as_json: bool,
-) -> None:
-    """Find where in FILE, a whole picture, what the gallery holds is shown; the surest first."""
-    item = item_of_file(file)
-    body = {"item": item, "threshold": threshold, "regions_max": regions, "unknown": unknown}
-    reply = await client.gallery("POST", name, "/scan", body)
-    if as_json:
-        click.echo(json.dumps(reply["found"], ensure_ascii=False))
-        return
-    for found in reply["found"]:
-        place = " ".join(f"{edge:.0f}" for edge in found["box"] or found["seconds"])
-        click.echo(f"{place:24} {verdict_of(found)}")
-    click.echo(f"{len(reply['found'])} found in {reply['regions']} regions", err=True)
 
 
 @command.command("verify")

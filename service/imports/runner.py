@@ -272,7 +272,7 @@ def told(batch: Batch, ready: Ready, seconds: float) -> Advance:
         rows=batch.rows,
         done=batch.done,
         total=batch.total,
-        enrolled=len(ready.exemplars),
+        enrolled=ready.enrolled,
         unchanged=ready.unchanged,
         truncated=len(ready.truncated),
         seconds=seconds,

@@ -1,6 +1,6 @@
 """Embeddings: OpenAI's call, and one for a single raw body."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -95,13 +95,20 @@ def reply(made: Embeddings, asked: EmbeddingsRequest, modality: str) -> dict[str
             for at, spelling in enumerate(spellings)
         ],
         "model": asked.model,
-        "usage": usage(made.cost, cost_unit(modality)),
+        "usage": usage(made.costs, modality),
         "truncated": made.truncated,
     }
 
 
-def usage(cost: int, unit: str) -> dict[str, int]:
-    """Tell what was embedded; what is no token is not counted as one."""
-    tokens = cost if unit == "tokens" else 0
-    told = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return told if unit == "tokens" else told | {unit: cost}
+def usage(costs: Mapping[str, int], modality: str) -> dict[str, int]:
+    """Tell what was embedded; what is no token is not counted as one.
+
+    Args:
+        costs: by modality; records have several.
+        modality: of the model that was asked, whose unit is told in any case.
+    """
+    told = {cost_unit(modality): 0}
+    for one, cost in costs.items():
+        told[cost_unit(one)] = told.get(cost_unit(one), 0) + cost
+    tokens = told.pop("tokens", 0)
+    return {"prompt_tokens": tokens, "total_tokens": tokens, **told}

@@ -49,6 +49,7 @@ async def create(gallery: str, asked: GalleryRequest, parts: PartsOf) -> Respons
             index=asked.index,
             recall_target=asked.recall_target,
             lexical=asked.weight,
+            label_score=asked.label_score,
         )
     )
     return Json(asdict(made.state()), status_code=201 if created else 200)
@@ -128,6 +129,7 @@ async def calibrate(
         items=items,
         labels=labels,
         asking=asking,
+        label_score=asked.label_score,
     )
     rendered: dict[str, Any] = asdict(calibration)
     return Json(rendered)

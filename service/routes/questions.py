@@ -1,6 +1,6 @@
 """Questions to a gallery: search and identify; and verify, which needs none."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from fastapi import Response
 
@@ -30,9 +30,10 @@ async def search(gallery: str, asked: SearchRequest, parts: PartsOf, asking: Ask
     """Find the exemplars nearest to each query; higher scores are closer.
 
     Where the gallery is lexical, the words of a text count too; `threshold` is about vectors alone.
+    With `label_score` the best labels are told, each scored so, by its nearest exemplar.
     """
     found = gallery_of(parts, asking, gallery)
-    question = question_of(asked, parts.settings)
+    question = replace(question_of(asked, parts.settings), label_score=asked.label_score)
     include: set[str] = set(asked.include)
     numbers = found.dim if "vector" in include else 0
     check_size(len(question.items), asked.k, numbers, parts.settings)
@@ -41,7 +42,7 @@ async def search(gallery: str, asked: SearchRequest, parts: PartsOf, asking: Ask
         question,
         asking,
         k=asked.k,
-        group_by_label=asked.group_by_label,
+        group_by_label=asked.group_by_label or asked.label_score is not None,
         exact=asked.exact,
         with_payload="payload" in include,
         with_vector="vector" in include,
@@ -65,7 +66,7 @@ async def identify(
 ) -> Response:
     """Name the label of each query: match, ambiguous, or unknown."""
     found = gallery_of(parts, asking, gallery)
-    question = question_of(asked, parts.settings)
+    question = replace(question_of(asked, parts.settings), label_score=asked.label_score)
     check_size(len(question.items), asked.k, 0, parts.settings)
     answer = await parts.searcher.identify(found, question, asking, k=asked.k, margin=asked.margin)
     include = {"payload"} if found.weight is None else {"payload", "scores"}

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
+from typing import cast
 
 import httpx
 
@@ -21,13 +22,15 @@ class Reply:
     seconds: float
 
 
-class Connection:
+class Connection(asyncio.Protocol):
     """One kept-alive connection; asks the embedding of one text at a time."""
 
     def __init__(self, url: str) -> None:
         parsed = httpx.URL(url)
         self._host, self._port = parsed.host, parsed.port or 80
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[int] | None = None
+        self._arrived = b""
 
     async def ask(self, text: str) -> int:
         """Send one text and read the whole reply; return the status.
@@ -36,29 +39,48 @@ class Connection:
         """
         try:
             return await self._ask(text)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except ConnectionError:
             self.close()
             return await self._ask(text)
 
     async def _ask(self, text: str) -> int:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(self._host, self._port)
-        reader, writer = self._streams
+        loop = asyncio.get_running_loop()
+        if self._transport is None:
+            await loop.create_connection(lambda: self, self._host, self._port)
+        assert self._transport is not None
         body = json.dumps({"model": "minilm", "input": text, "encoding_format": "base64"}).encode()
         head = (
             "POST /v1/embeddings HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\n\r\n"
         )
-        writer.write(head.encode() + body)
-        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(answer.split(b"content-length: ")[1].split(b"\r\n")[0])
-        await reader.readexactly(length)
-        return int(answer.split(b" ", 2)[1])
+        self._arrived, self._answer = b"", loop.create_future()
+        self._transport.write(head.encode() + body)
+        return await self._answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note where to write."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+
+    def data_received(self, data: bytes) -> None:
+        """Tell the status once the reply is here whole."""
+        self._arrived += data
+        head, parted, body = self._arrived.partition(b"\r\n\r\n")
+        if parted and self._answer is not None:
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            if len(body) >= length and not self._answer.done():
+                self._answer.set_result(int(head.split(b" ", 2)[1]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits."""
+        self._transport = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionError("the server closed the connection"))
 
     def close(self) -> None:
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
 
 
 def mixed_texts(seed: int) -> Iterator[str]:

@@ -62,6 +62,7 @@ PLANTED = [
     ("code-aside", "models.modalities.text", "def late(): from models.functions import naming"),
     ("parsers-door", "service.repository.reading", "import tree_sitter"),
     ("parsers-door", "models.modalities.text", "def late(): import tree_sitter"),
+    ("workbook-door", "service.records.tables", "def late(): import openpyxl"),
     ("redis-door", "service.recall", "import redis"),
     ("redis-door", "service.keys", "def late(): from redis.asyncio import Redis"),
     ("concrete-encoder", "service.lane", "from models.onnx_encoder import OnnxEncoder"),

@@ -31,6 +31,7 @@ LIMITS: dict[str, float] = {
     "reply_hits_max": 8,
     "reply_numbers_max": 30,
     "scan_regions_max": 4,
+    "link_records_max": 3,
     "page_rows_max": 5,
     "filter_depth_max": 3,
     "galleries_max": 1,
@@ -49,7 +50,8 @@ LIMITS: dict[str, float] = {
 OF_ITS_OWN = {
     "cache_bytes_max", "cache_seconds_max", "batch_items_max", "batch_cost_max",
     "interactive_items_max", "drain_seconds_max", "request_seconds_max", "queue_seconds_max",
-    "bulk_queue_seconds_max", "call_cost_max", "fetch_seconds_max",
+    "bulk_queue_seconds_max", "call_cost_max", "fetch_seconds_max", "table_bytes_max",
+    "table_cells_max", "cell_characters_max",
 }  # fmt: skip
 
 LONG = "x" * 2100
@@ -77,6 +79,7 @@ SEARCH, EXEMPLARS = f"{G}/search", f"{G}/exemplars"
 REMOVE, VERIFY = f"{EXEMPLARS}/delete", "/v1/verify"
 NEW = {"exemplars": [{"id": "new", "item": {"vector": ROW}}]}
 PAIRS = {"gallery": "g", "pairs": [["a", "b"]] * 3}
+LINK: dict[str, Any] = {"left": [{"n": 1}], "right": [{"n": 1}]}
 ANOTHER = "/v1/galleries/another"
 TABLE: list[tuple[str, str, Any, int, str]] = [
     ("body_bytes_max", EMBED, embed("x" * 8192), 413, "body_too_large"),
@@ -97,6 +100,9 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("reply_hits_max", SEARCH, queries(2, k=5), 422, "reply_too_large"),
     ("reply_numbers_max", SEARCH, queries(2, k=4, include=["vector"]), 422, "reply_too_large"),
     ("scan_regions_max", f"{G}/scan", {"item": "a", "regions_max": 5}, 422, "request_invalid"),
+    ("link_records_max", "/v1/link", LINK | {"left": [{}] * 4}, 422, "request_invalid"),
+    ("link_records_max", "/v1/link", LINK | {"right": [{}] * 4}, 422, "request_invalid"),
+    ("hits_max", "/v1/link", LINK | {"k": 6}, 422, "request_invalid"),
     ("page_rows_max", f"{EXEMPLARS}?limit=6", None, 422, "request_invalid"),
     ("filter_depth_max", SEARCH, queries(1, k=1, filter=nested(4)), 422, "filter_invalid"),
     ("filter_depth_max", REMOVE, {"filter": nested(4)}, 422, "filter_invalid"),

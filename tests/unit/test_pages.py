@@ -7,6 +7,7 @@ import pytest
 from click import Command, Context, Group
 
 from service.cli import main
+from service.commands.link import Usual
 from service.problems import TABLE
 from service.settings import PREFIX, Settings
 
@@ -56,6 +57,7 @@ def test_commands_and_their_options_exist(page: Path) -> None:
             found = command.get_command(CONTEXT, words.pop(0))
             assert found is not None
             command = found
+        command = command.commands[command.usual] if isinstance(command, Usual) else command
         known = {name for parameter in command.params for name in parameter.opts}
         assert {w for w in words if w.startswith("--")} <= known | {"--help"}, line
 

@@ -103,6 +103,7 @@ def build(data: Path, work: Path) -> Recipe:
         unrelated="drawn_unrelated",
         floors=FLOORS,
         probe=held["drawn"].crops[:PROBES],
+        meets="names",
     )
 
 

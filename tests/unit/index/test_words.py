@@ -94,6 +94,9 @@ def test_a_word_is_counted_to_a_bound_and_a_broken_bag_is_refused():
 def test_an_exemplar_is_found_by_the_text_of_its_item_and_by_its_label():
     assert spoken({"text": "a b"}, "Acme") == ["acme", "a", "b"]
     assert spoken({"code": "x = y", "language": "python"}, None) == ["x", "y"]
+    record = {"name": "a b", "scan": {"image": "AAAA"}, "more": {"text": "c"}, "text": "d"}
+    assert spoken({"record": record, "weights": {}}, "Acme") == ["acme", "a", "b", "c", "d"]
+    assert spoken({"record": "AAAA"}, None) == []
     assert spoken({"image": "aGk="}, "Acme Corp") == ["acme", "corp"]
     assert spoken(None, None) == []
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.bundle import Bundle, ProbeItem, list_bundles, render_probe, write_bundle
+from models.bundle import Bundle, ProbeItem, identity_of, list_bundles, render_probe, write_bundle
 from models.errors import BundleUnsupported
 from models.manifest import Manifest
 from models.modality import Item
@@ -59,6 +59,21 @@ def test_the_space_changes_with_all_that_makes_an_embedding(tmp_path: Path) -> N
         space(tmp_path / "a", modality="code"),
     ]
     assert len(set(spaces)) == len(spaces)
+
+
+def test_a_bundle_can_say_that_its_rows_lie_in_the_space_of_another(tmp_path: Path) -> None:
+    own = space(tmp_path / "a")
+    other = space(tmp_path / "other", preprocessing={"tokens_max": 9})
+    aligned = Bundle.open(tmp_path / "a").aligned(Bundle.open(tmp_path / "other"))
+    assert aligned.space == other != own
+    assert identity_of(aligned.manifest) == own  # what makes its rows is what it was
+    assert Bundle.open(tmp_path / "a").manifest.files == aligned.manifest.files
+    with pytest.raises(BundleUnsupported, match="name that bundle"):
+        Bundle.open(tmp_path / "other").aligned(aligned)
+    space(tmp_path / "wide", dim=5, files={"probe.json": render_probe(ITEMS, np.eye(5)[:3])})
+    with pytest.raises(BundleUnsupported, match=r"rows of 4 numbers, .* of 5"):
+        aligned.aligned(Bundle.open(tmp_path / "wide"))
+    assert aligned.aligned(None).space == own
 
 
 def test_the_probe_survives_the_round_trip(tmp_path: Path) -> None:

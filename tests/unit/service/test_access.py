@@ -29,6 +29,8 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("embed", "POST", "/v1/embeddings/raw?model=fake", "a"),
     ("embed", "POST", "/v1/verify", {"model": "fake", "pairs": [["a", "b"]]}),
     ("search", "POST", "/v1/verify", {"gallery": "g", "pairs": [["a", "b"]], "threshold": 0.5}),
+    ("embed", "POST", "/v1/link", {"left": [{"n": 1}], "right": [{"n": 1}]}),
+    ("search", "POST", "/v1/link", {"left": "g", "right": "g", "threshold": 0.5}),
     ("search", "GET", "/v1/galleries", None),
     ("search", "GET", "/v1/galleries/g", None),
     ("search", "GET", "/v1/galleries/g/exemplars", None),
@@ -36,6 +38,7 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("search", "POST", "/v1/galleries/g/search", {"query": "a"}),
     ("search", "POST", "/v1/galleries/g/identify", {"query": "a", "threshold": 0.5}),
     ("search", "POST", "/v1/galleries/g/scan", {"item": "a"}),
+    ("write", "POST", "/v1/galleries/g/scan/calibrate", {"background": ["a"]}),
     ("write", "PUT", "/v1/galleries/g", {"model": "fake"}),
     ("write", "POST", "/v1/galleries/g/exemplars", {"exemplars": [{"id": "two", "item": "b"}]}),
     ("write", "POST", "/v1/galleries/g/exemplars/delete", {"ids": ["two"]}),
@@ -130,7 +133,7 @@ def test_each_call_is_opened_by_its_scope_and_by_no_other(tmp_path: Path) -> Non
                     assert code_of(reply) == (403, "key_not_allowed"), (other, path)
                     message = reply.json()["error"]["message"]
                     assert repr(other) in message
-                    assert f"needs {scope}" in message or path == "/v1/verify"
+                    assert f"needs {scope}" in message or path in ("/v1/verify", "/v1/link")
             reply = await by(scope)(method, path, body)
             assert reply.status_code in (200, 202, 409, 415, 422), (path, reply.text)
             if reply.status_code in (409, 415, 422):

@@ -103,7 +103,7 @@ def test_bad_rows_are_named_and_the_good_ones_stand(tmp_path: Path) -> None:
         (lines({"id": "i", "x": "y" * 70_000, "vector": [1] * DIM}), "item_too_large", "i"),
         (lines({"id": "good", "vector": [1] * DIM}), "id_repeated", "good"),
         (lines({"id": "j", "text": "x"}), "space_mismatch", "j"),
-        (lines({"id": "k", "item": {"record": "AAAA"}}), "modality_unsupported", "k"),
+        (lines({"id": "k", "item": {"record": "AAAA"}}), "item_undecodable", "k"),
     ]
 
     async def scene(calls: Calls) -> None:

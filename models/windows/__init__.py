@@ -1,0 +1,1 @@
+"""How long items are cut into windows: one file is one modality's."""

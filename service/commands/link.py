@@ -1,0 +1,138 @@
+"""`semblance link`: the records of two tables that are of one thing."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.client import Client
+from service.connected import open_rejects, with_client
+from service.settings import CALLER_KEY, read_settings
+from service.table_commands import SHARE, TABLE_PATH, USUAL, Usual, complain, embedded, refusing
+
+if TYPE_CHECKING:
+    from service.records.linking import Linked
+    from service.records.schema import Schema
+    from service.records.tables import Table
+
+
+@click.group("link", cls=Usual, short_help="Link the records of two tables.")
+@click.option("--server", metavar="URL", help="A running server; else the local data folder.")
+@click.option("--key", envvar=CALLER_KEY, help=f"Key for the server [{CALLER_KEY}].")
+@click.pass_context
+def command(ctx: click.Context, server: str | None, key: str | None) -> None:
+    """Link the records of two tables that are of one thing."""
+    ctx.obj = (server, key)
+
+
+@command.command(USUAL)
+@click.argument("left", type=TABLE_PATH)
+@click.argument("right", type=TABLE_PATH)
+@click.option("--on", multiple=True, metavar="COLUMN|LEFT=RIGHT", help="Compare by it; repeatable.")
+@click.option("--fields", metavar="NAME:KIND:WEIGHT,...", help="Say what is compared; or JSON.")
+@click.option("--left-id", metavar="COLUMN", help="Names the left records, each once.")
+@click.option("--right-id", metavar="COLUMN", help="Names the right records, each once.")
+@click.option("--one-to-one", "pairing", flag_value="one_to_one", help="No record twice.")
+@click.option("--one-to-many", "pairing", flag_value="one_to_many", help="A right record once.")
+@click.option("--threshold", type=click.FloatRange(-1, 1), help="[found from the scores]")
+@click.option("--model", help="Embeds names and texts. [names; minilm for texts]")
+@click.option("--k", type=click.IntRange(1, 1000), default=10, show_default=True,
+              help="Candidates of a record.")  # fmt: skip
+@click.option("--rerank", type=SHARE, default=0.3, show_default=True,
+              help="What the distance of strings weighs.")  # fmt: skip
+@click.option("--shared", "shared_min", type=SHARE, default=0.0, show_default=True,
+              help="The share of the weights that both must have.")  # fmt: skip
+@click.option("--how", type=click.Choice(["inner", "left", "outer"]), default="left",
+              show_default=True, help="Which records without a match are kept.")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="[linked.csv] Or .tsv, .parquet, .xlsx.")  # fmt: skip
+@click.option("--rejected", type=click.Path(path_type=Path), help="[OUTPUT.rejected.jsonl]")
+@click.option("--encoding", help="Of tables of text. [found out]")
+@click.option("--delimiter", help="Of tables of text. [found out]")
+@with_client
+async def tables(client: Client, left: Path, right: Path, **options: Any) -> None:
+    """Link the records of LEFT to those of RIGHT, and write both with score and reason.
+
+    LEFT and RIGHT are .csv, .tsv, .parquet or .xlsx files, their first row the columns' names.
+    Without --on or --fields, records are compared by all columns that both tables have, as what
+    these hold; it is printed. Each left record gets its best right one, which others may have too;
+    or see --one-to-one and --one-to-many. Without --threshold it is found from the scores.
+
+    \b
+    Kinds of fields: name, text, number, date, image (files beside the table, or base64), vector.
+    Exit code 0: all was read. 1: refused, the message says why. 2: wrong usage. 4: some rows were
+    not read, the file of rejects says which and why; all others are linked.
+    """
+    from anyio.to_thread import run_sync  # noqa: PLC0415 - for this command only
+
+    from service.records.linking import Terms, link  # noqa: PLC0415 - numpy and FAISS
+    from service.records.output import Output, Side  # noqa: PLC0415
+    from service.records.tables import format_of, write_table  # noqa: PLC0415
+
+    output = options["output"] or Path("linked.csv")
+    with refusing():
+        format_of(output)  # before the work, not after
+        one, other, renamed, schema = await run_sync(partial(read, left, right, **options))
+    rejects = open_rejects(options["rejected"], str(output.with_suffix("")))
+    pooled = await embedded(client, left, one, schema)
+    others = await embedded(client, right, other.renamed(renamed), schema)
+    terms = Terms(
+        k=options["k"],
+        pairing=options["pairing"] or "best",
+        threshold=options["threshold"],
+        rerank=options["rerank"],
+        shared_min=options["shared_min"],
+    )
+    with refusing():
+        linked = await run_sync(link, pooled, others, terms)
+        sides = (Side(one, pooled, options["left_id"]), Side(other, others, options["right_id"]))
+        made = Output(*sides, linked, terms, options["how"])
+        await run_sync(write_table, output, made.names, made.rows())
+    summarise(linked, len(one), output)
+    complain(sides, rejects)
+
+
+def read(
+    left: Path, right: Path, *, on: tuple[str, ...], fields: str | None, **options: Any
+) -> "tuple[Table, Table, dict[str, str], Schema]":
+    """Read both tables, and find out by what they are compared.
+
+    The right one's columns that are called otherwise come with the left one's names for them.
+    """
+    from service.records.asked import fields_said, on_said, schema_for  # noqa: PLC0415 - as above
+    from service.records.tables import Bounds, read_table  # noqa: PLC0415
+
+    bounds = Bounds.of(read_settings())
+    told = {name: options[name] for name in ("encoding", "delimiter")}
+    names, renamed = on_said(on)
+    ids = [options["left_id"], options["right_id"]]
+    one, other = (
+        table if column is None else table.keyed(column)
+        for table, column in zip(
+            (read_table(left, bounds, **told), read_table(right, bounds, **told)), ids, strict=True
+        )
+    )
+    found = schema_for(
+        (one, other.renamed(renamed)),
+        fields=None if fields is None else fields_said(fields),
+        on=names or None,
+        model=options["model"],
+        without=[column for column in ids if column is not None],
+    )
+    for note in [*one.notes, *other.notes, *found.notes]:
+        click.echo(note, err=True)
+    return one, other, renamed, found.schema
+
+
+def summarise(linked: "Linked", records: int, output: Path) -> None:
+    """Say how many were linked, at what threshold, and what may be expected of it."""
+    words = f"{len(linked.pairs)} pairs of {records} left records in {output}"
+    if linked.threshold is not None:
+        words += f"; threshold {linked.threshold:.3f}"
+    if linked.expected is not None:
+        told = linked.expected
+        words += f" (expected: precision {told.precision:.2f}, recall {told.recall:.2f})"
+    click.echo(words)
+    if linked.threshold is None:
+        click.echo(f"nothing was cut: {linked.why}", err=True)

@@ -1,0 +1,167 @@
+"""Linking as a use case: candidates, scores, who gets whom, how sure that is, and why.
+
+Candidates of a record are its nearest by the one row of each (`pooling`); they are scored field by
+field (`scoring`), a threshold is taken or found from the scores of all candidates, and pairs are
+chosen among those at or above it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import ScoresInseparable
+from index.hits import Positions
+from index.linking.assignment import best, one_to_one
+from index.linking.blocking import candidates
+from index.linking.curves import Curves, Threshold
+from index.linking.pairs import Pairs
+from index.linking.threshold import without_labels
+from service.errors import SchemaInvalid
+from service.records.pooling import Pooled
+from service.records.scoring import FieldScore, Scored, explained, scored
+
+Pairing = Literal["best", "one_to_one", "one_to_many"]
+PAIRINGS: tuple[Pairing, ...] = get_args(Pairing)
+RERANK = 0.3
+K = 10
+UNCUT = -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms records are linked.
+
+    Args:
+        k: candidates of a record.
+        pairing: `best`: each left record its best right one, which others may have too;
+            `one_to_one`: no record twice, worth most in all; `one_to_many`: each right record its
+            best left one, which may have others.
+        threshold: the least score of a pair; None has it found from the scores.
+        rerank: what the distance of strings weighs in the score of names and texts, 0 to 1.
+        shared_min: the share of all weights that a pair must rest on, 0 to 1.
+    """
+
+    k: int = K
+    pairing: Pairing = "best"
+    threshold: float | None = None
+    rerank: float = RERANK
+    shared_min: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What became of the records.
+
+    Args:
+        pairs: that were chosen, by left record.
+        shared: the share of all weights that each rests on (n,).
+        probabilities: of each pair that it is right (n,); None where the scores do not tell.
+        nearest: of each left record that has a candidate its best pair, chosen or not.
+        threshold: at which was cut; None where nothing was.
+        expected: what may be expected of the threshold; None where the scores do not tell.
+        why: the scores do not tell.
+        candidates: all of them, with their scores.
+        curves: how likely a pair of a score is right; None where the scores do not tell.
+    """
+
+    pairs: Pairs
+    shared: NDArray[np.float32]
+    probabilities: NDArray[np.float64] | None
+    nearest: Pairs
+    threshold: float | None
+    expected: Threshold | None
+    why: str | None
+    candidates: Scored
+    curves: Curves | None
+
+    def choosing(self, pairs: Pairs) -> "Linked":
+        """Return the same with others of the candidates as the pairs that were chosen."""
+        likely = None if self.curves is None else self.curves.probabilities(pairs.scores)
+        shared = _shared_of(pairs, self.candidates)
+        return replace(self, pairs=pairs, shared=shared, probabilities=likely)
+
+
+def link(left: Pooled, right: Pooled, terms: Terms) -> Linked:
+    """Link records; takes long, and every core.
+
+    Raises:
+        SchemaInvalid: the two were not made by one schema, or their vectors are of two dimensions.
+    """
+    return decided(_candidates(left, right, terms), terms)
+
+
+def decided(found: Scored, terms: Terms) -> Linked:
+    """Choose pairs among scored candidates; takes long."""
+    curves, why = _curves(found.pairs)
+    threshold, expected = terms.threshold, None
+    if curves is not None:
+        scores = found.pairs.scores
+        expected = curves.best(scores) if threshold is None else curves.at(scores, threshold)
+        threshold = expected.threshold
+    cut = UNCUT if threshold is None else threshold
+    chosen = _chosen(found.pairs, cut, terms.pairing)
+    return Linked(
+        pairs=chosen,
+        shared=_shared_of(chosen, found),
+        probabilities=None if curves is None else curves.probabilities(chosen.scores),
+        nearest=best(found.pairs),
+        threshold=threshold,
+        expected=expected,
+        why=why,
+        candidates=found,
+        curves=curves,
+    )
+
+
+def why_linked(left: Pooled, right: Pooled, pairs: Pairs, terms: Terms) -> list[list[FieldScore]]:
+    """Tell field by field why pairs have their scores."""
+    return explained(left, right, pairs, rerank=terms.rerank)
+
+
+def _candidates(left: Pooled, right: Pooled, terms: Terms) -> Scored:
+    """Find the nearest of each record, and score them; none twice, by left record."""
+    rows, at = left.rows()
+    others, other_at = right.rows()
+    if rows.shape[1] != others.shape[1]:
+        raise SchemaInvalid(
+            f"the rows of the two sides have {rows.shape[1]} and {others.shape[1]} numbers: their "
+            "vectors are of two dimensions, or they were made by two schemas",
+            param="fields",
+        )
+    if terms.pairing == "one_to_many":
+        found = candidates(others, rows, terms.k).swapped()
+    else:
+        found = candidates(rows, others, terms.k)
+    placed = found.placed(at, other_at)
+    return scored(left, right, placed, rerank=terms.rerank, shared_min=terms.shared_min)
+
+
+def _curves(pairs: Pairs) -> tuple[Curves | None, str | None]:
+    try:
+        return without_labels(pairs), None
+    except ScoresInseparable as error:
+        return None, str(error)
+
+
+def _chosen(pairs: Pairs, threshold: float, pairing: Pairing) -> Pairs:
+    if pairing == "one_to_one":
+        return one_to_one(pairs, threshold).ordered()
+    if pairing == "one_to_many":
+        return best(pairs.swapped(), threshold).swapped().ordered()
+    return best(pairs, threshold)
+
+
+def _shared_of(chosen: Pairs, found: Scored) -> NDArray[np.float32]:
+    """Find again what the chosen of the candidates rest on."""
+    width = int(found.pairs.right.max(initial=0)) + 1
+    keys, wanted = _keys(found.pairs, width), _keys(chosen, width)
+    order = np.argsort(keys, kind="stable")
+    shared: NDArray[np.float32] = found.shared[order[np.searchsorted(keys, wanted, sorter=order)]]
+    return shared
+
+
+def _keys(pairs: Pairs, width: int) -> Positions:
+    keys: Positions = pairs.left * width + pairs.right
+    return keys

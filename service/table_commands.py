@@ -1,0 +1,104 @@
+"""What commands about the records of tables share: reading, embedding, refusals in words."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from service.client import Client
+from service.connected import SomeRejected
+
+if TYPE_CHECKING:
+    from service.builder import Rejects
+    from service.records.output import Side
+    from service.records.pooling import Pooled
+    from service.records.schema import Schema
+    from service.records.tables import Table
+
+USUAL = "tables"
+TABLE_PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
+SHARE = click.FloatRange(0, 1)
+
+
+class Usual(click.Group):
+    """A group whose usual command needs not be named: `semblance link LEFT RIGHT`."""
+
+    usual = USUAL
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the usual command's name before what names none."""
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [USUAL, *args]
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Show the help of the usual command, and what others there are."""
+        usual = self.commands[USUAL]
+        with usual.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True) as own:
+            usual.format_help(own, formatter)
+        self.format_commands(ctx, formatter)
+
+
+async def embedded(client: Client, path: Path, table: "Table", schema: "Schema") -> "Pooled":
+    """Embed the records of a table, and show how far it is."""
+    from service.builder import Tally  # noqa: PLC0415 - numpy; not for --help
+    from service.called_encoders import Called  # noqa: PLC0415
+    from service.progress import progress_bar  # noqa: PLC0415
+    from service.records.asked import total_of  # noqa: PLC0415
+    from service.records.pictures import pictures_beside  # noqa: PLC0415
+    from service.records.pooling import pooled  # noqa: PLC0415
+    from service.svg import Rasteriser  # noqa: PLC0415
+
+    tally = Tally(total=total_of(table, schema))
+    with progress_bar(f"embedding {table.name}") as show, Rasteriser() as rasteriser:
+
+        def update(more: int) -> None:
+            tally.done += more
+            tally.enrolled += more
+            show(tally)
+
+        picture = pictures_beside(path, rasteriser)
+        with refusing():
+            return await pooled(table, schema, Called(client), picture=picture, update=update)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn what is wrong with tables and fields into a message and exit code 1."""
+    from service.errors import SchemaInvalid  # noqa: PLC0415 - as above
+    from service.records.tables import TableInvalid  # noqa: PLC0415
+
+    try:
+        yield
+    except (SchemaInvalid, TableInvalid, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def complain(sides: "Sequence[Side]", rejects: "Rejects") -> None:
+    """Write what could not be read, and say how much that is.
+
+    Raises:
+        SomeRejected: whole rows are among it.
+    """
+    rows = cells = 0
+    add: Callable[..., None] = rejects.add
+    for side in sides:
+        table = side.table
+        for refused in table.refused:
+            rows += 1
+            add(refused.place, None, refused.reason, table=table.name, column=refused.column,
+                cells=list(refused.cells))  # fmt: skip
+        for (row, column), reason in sorted(side.pooled.wrong.items()):
+            cells += 1
+            add(table.place(row), side.named(row), f"{reason}; it counts as missing",
+                table=table.name, column=column)  # fmt: skip
+    rejects.close()
+    if cells:
+        words = f"{cells} cells could not be read and count as missing; {rejects.path} says which"
+        click.echo(words, err=True)
+    if rows:
+        sys.stdout.flush()
+        raise SomeRejected(f"{rows} rows were not read; {rejects.path} says which, and why")
