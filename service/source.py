@@ -192,15 +192,21 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
         return None, vector, {columns.vector}
     if columns.name is not None:
         return _record(cells, columns, columns.name)
+    item, used = _item(cells, columns)
+    return item, None, used
+
+
+def _item(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, set[str]]:
+    """Make an item of the first column that holds one; nothing is used where none does."""
     if columns.text in cells:
-        return {"text": cells[columns.text]}, None, {columns.text}
+        return {"text": cells[columns.text]}, {columns.text}
     if columns.image in cells:
         picture = {"image": _file(cells[columns.image])}
         reads = cells.get(columns.reads)
-        return picture | ({"reads": reads} if reads else {}), None, {columns.image, columns.reads}
+        return picture | ({"reads": reads} if reads else {}), {columns.image, columns.reads}
     if columns.audio in cells:
-        return {"audio": _file(cells[columns.audio])}, None, {columns.audio}
-    return None, None, set()
+        return {"audio": _file(cells[columns.audio])}, {columns.audio}
+    return None, set()
 
 
 def _record(cells: Mapping[str, Any], columns: Columns, name: str) -> tuple[Any, None, set[str]]:
