@@ -10,7 +10,8 @@ GROUPS = {
     "models": ("models",),
     "gallery": ("gallery", "questions", "scans", "maps", "copies"),
     "code": ("code", "clones"),
-    "link": ("link",),
+    "link": ("link", "link_label"),
+    "dedupe": ("dedupe",),
     "keys": ("keys",),
 }
 
@@ -48,6 +49,7 @@ def main() -> None:
       semblance code index PATH                    index the functions of a repository
       semblance code search "a question"           ask where the code is that does it
       semblance link LEFT RIGHT                    link the records of two tables
+      semblance dedupe TABLE                       find those of one table that are of one thing
     """
 
 

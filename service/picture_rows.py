@@ -54,8 +54,8 @@ def with_files(
                     continue
                 if is_svg(content):
                     content = rasteriser.png(content)
-                item = row.exemplar["item"] | {"image": _base64(content)}
-                if reads_label and row.exemplar["label"]:
+                item = _with(row.exemplar["item"], _base64(content))
+                if reads_label and row.exemplar["label"] and "image" in item:
                     item = {"reads": row.exemplar["label"]} | item
                 exemplar = row.exemplar | {"item": item}
                 if thumbnails:
@@ -98,10 +98,21 @@ def check_size(size: int) -> None:
 def _named(exemplar: dict[str, Any]) -> tuple[str, str] | None:
     """Return what a row names as a whole file, and of which kind it is."""
     item = exemplar.get("item")
+    if not isinstance(item, dict):
+        return None
+    record = item.get("record")
+    holder = record if isinstance(record, dict) else item
     for kind in FILED:
-        if isinstance(item, dict) and isinstance(name := item.get(kind), str):
+        if isinstance(name := holder.get(kind), str):
             return kind, name
     return None
+
+
+def _with(item: dict[str, Any], image: str) -> dict[str, Any]:
+    """Return an item, or a record, with its picture as base64."""
+    if "record" in item:
+        return item | {"record": item["record"] | {"image": image}}
+    return item | {"image": image}
 
 
 def content_of(named: str, read_file: ReadFile) -> bytes:

@@ -25,6 +25,7 @@ from service.intake import schema_of_input, schema_of_item
 from service.numbers import DType
 from service.records.linking import RERANK, K
 from service.records.schema import KINDS
+from service.records.weighing import MISSING
 
 AnyItem = Annotated[Any, WithJsonSchema(schema_of_item(vectors=True))]
 AnyInput = Annotated[Any, WithJsonSchema(schema_of_input())]
@@ -291,7 +292,7 @@ class LinkRequest(Wire):
     threshold: Annotated[
         float | None, Field(ge=-1, le=1, description="The least score; else found from the scores.")
     ] = None
-    k: Annotated[Positive, Field(description="Candidates of a record.")] = K
+    k: Annotated[Positive | None, Field(description=f"Candidates of a record; else {K}.")] = None
     rerank: Annotated[
         Field01, Field(description="What the distance of strings weighs in names and texts.")
     ] = RERANK
@@ -318,7 +319,7 @@ class DedupeRequest(Wire):
             gt=0, lt=1, description="Of the pairs above a threshold that is found; else best F1."
         ),
     ] = None
-    linkage: Literal["single", "average"] = "single"
+    linkage: Literal["single", "average"] = "average"
     members_max: Annotated[
         Positive | None,
         Field(description="Single linkage: larger clusters are cut at their weakest links."),
@@ -328,6 +329,6 @@ class DedupeRequest(Wire):
     rerank: Annotated[
         Field01, Field(description="What the distance of strings weighs in names and texts.")
     ] = RERANK
-    shared_min: Annotated[
-        Field01, Field(description="The share of all weights that a pair must rest on.")
-    ] = 0.0
+    missing: Annotated[
+        float, Field(ge=-1, le=1, description="What a field counts that one of two lacks.")
+    ] = MISSING

@@ -36,6 +36,7 @@ class Columns:
 
     Args:
         reads: what a picture reads; looked at in rows of pictures only.
+        name: what a picture shows, in words: a row becomes a record of both; None takes no such.
     """
 
     id: str = "id"
@@ -45,6 +46,7 @@ class Columns:
     image: str = "image"
     reads: str = "reads"
     audio: str = "audio"
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,15 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
 
     Where there is an item beside a vector, the vector is its embedding, and it is kept.
     """
-    own = (columns.id, columns.label, columns.text, columns.vector, columns.image, columns.audio)
+    own = (
+        columns.id,
+        columns.label,
+        columns.text,
+        columns.vector,
+        columns.image,
+        columns.audio,
+        columns.name,
+    )
     cells = {name: value for name, value in cells.items() if value is not None or name not in own}
     item, vector, used = _content(cells, columns)
     if not used:
@@ -180,15 +190,31 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
         return item, vector, {"item", columns.vector}
     if vector is not None:
         return None, vector, {columns.vector}
+    if columns.name is not None:
+        return _record(cells, columns, columns.name)
+    item, used = _item(cells, columns)
+    return item, None, used
+
+
+def _item(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, set[str]]:
+    """Make an item of the first column that holds one; nothing is used where none does."""
     if columns.text in cells:
-        return {"text": cells[columns.text]}, None, {columns.text}
+        return {"text": cells[columns.text]}, {columns.text}
     if columns.image in cells:
         picture = {"image": _file(cells[columns.image])}
         reads = cells.get(columns.reads)
-        return picture | ({"reads": reads} if reads else {}), None, {columns.image, columns.reads}
+        return picture | ({"reads": reads} if reads else {}), {columns.image, columns.reads}
     if columns.audio in cells:
-        return {"audio": _file(cells[columns.audio])}, None, {columns.audio}
-    return None, None, set()
+        return {"audio": _file(cells[columns.audio])}, {columns.audio}
+    return None, set()
+
+
+def _record(cells: Mapping[str, Any], columns: Columns, name: str) -> tuple[Any, None, set[str]]:
+    """Make a record of what a row has of a name and a picture; nothing is used where neither."""
+    record = {"name": cells[name]} if name in cells else {}
+    if columns.image in cells:
+        record["image"] = _file(cells[columns.image])
+    return {"record": record}, None, {name, columns.image} if record else set()
 
 
 def _file(cell: Any) -> Any:
@@ -265,7 +291,10 @@ def check_columns(names: list[str], columns: Columns, path: Path) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SourceInvalid(f"{path} has two columns {', '.join(map(repr, twice))}: rename one")
-    if not {columns.text, columns.vector, columns.image, columns.audio, "item"} & set(names):
+    if columns.name is not None and columns.name not in names:
+        raise SourceInvalid(f"{path} has no column {columns.name!r}; it has {', '.join(names)}")
+    held = {columns.text, columns.vector, columns.image, columns.audio, columns.name, "item"}
+    if not held & set(names):
         raise SourceInvalid(
             f"{path} has no column {columns.text!r} (nor {columns.vector!r}, {columns.image!r}, "
             f"{columns.audio!r}); "

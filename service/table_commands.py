@@ -4,12 +4,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.client import Client
 from service.connected import SomeRejected
+from service.settings import read_settings
 
 if TYPE_CHECKING:
     from service.builder import Rejects
@@ -42,6 +43,38 @@ class Usual(click.Group):
         self.format_commands(ctx, formatter)
 
 
+def read_both(
+    left: Path, right: Path, *, on: tuple[str, ...], fields: str | None, **options: Any
+) -> "tuple[Table, Table, dict[str, str], Schema]":
+    """Read both tables, and find out by what they are compared.
+
+    The right one's columns that are called otherwise come with the left one's names for them.
+    """
+    from service.records.asked import fields_said, on_said, schema_for  # noqa: PLC0415 - numpy; not for --help
+    from service.records.tables import Bounds, read_table  # noqa: PLC0415
+
+    bounds = Bounds.of(read_settings())
+    told = {name: options[name] for name in ("encoding", "delimiter")}
+    names, renamed = on_said(on)
+    ids = [options["left_id"], options["right_id"]]
+    one, other = (
+        table if column is None else table.keyed(column)
+        for table, column in zip(
+            (read_table(left, bounds, **told), read_table(right, bounds, **told)), ids, strict=True
+        )
+    )
+    found = schema_for(
+        (one, other.renamed(renamed)),
+        fields=None if fields is None else fields_said(fields),
+        on=names or None,
+        model=options["model"],
+        without=[column for column in ids if column is not None],
+    )
+    for note in [*one.notes, *other.notes, *found.notes]:
+        click.echo(note, err=True)
+    return one, other, renamed, found.schema
+
+
 async def embedded(client: Client, path: Path, table: "Table", schema: "Schema") -> "Pooled":
     """Embed the records of a table, and show how far it is."""
     from service.builder import Tally  # noqa: PLC0415 - numpy; not for --help
@@ -69,11 +102,12 @@ async def embedded(client: Client, path: Path, table: "Table", schema: "Schema")
 def refusing() -> Iterator[None]:
     """Turn what is wrong with tables and fields into a message and exit code 1."""
     from service.errors import SchemaInvalid  # noqa: PLC0415 - as above
+    from service.records.labels import LabelsInvalid  # noqa: PLC0415
     from service.records.tables import TableInvalid  # noqa: PLC0415
 
     try:
         yield
-    except (SchemaInvalid, TableInvalid, OSError) as error:
+    except (SchemaInvalid, TableInvalid, LabelsInvalid, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from index.linking.forest import Clustering, numbered, spanning_forest
 from index.linking.pairs import Pairs
 
+MEMBERS_MAX = 256
 ABSENT = 0.0
 """What a pair counts that was no candidate: as strangers."""
 
@@ -42,6 +44,27 @@ def average_linkage(n: int, pairs: Pairs, threshold: float, absent: float = ABSE
         for row, top in _joined(links[start:end], threshold, absent).items():
             cluster[row] = top
     return numbered(cluster)
+
+
+def absent_within(n: int, pairs: Pairs, threshold: float, members_max: int = MEMBERS_MAX) -> Pairs:
+    """Return the pairs that are not given of rows that hang together at the threshold, unscored.
+
+    Where these are scored too, average linkage is exact: no pair that it asks for is absent. Of
+    parts of more than so many rows none is returned: they have millions.
+    """
+    part = spanning_forest(n, pairs.above(threshold)).of
+    size = np.bincount(part, minlength=1)
+    order = np.argsort(part, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(size)])
+    found: list[np.ndarray[Any, np.dtype[np.int64]]] = [np.empty((2, 0), np.int64)]
+    for many in np.unique(size[(size > 2) & (size <= members_max)]).tolist():
+        rows = order[starts[:-1][size == many][:, None] + np.arange(many)]
+        one, other = np.triu_indices(many, 1)
+        found.append(np.stack([rows[:, one].ravel(), rows[:, other].ravel()]))
+    left, right = np.concatenate(found, axis=1)
+    low, high = np.minimum(pairs.left, pairs.right), np.maximum(pairs.left, pairs.right)
+    new = ~np.isin(left * n + right, low * n + high)
+    return Pairs(left[new], right[new], np.zeros(int(new.sum()), np.float32))
 
 
 def _joined(links: list[tuple[int, int, float]], threshold: float, absent: float) -> dict[int, int]:

@@ -49,6 +49,7 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 @click.option("--image-column", default="image", show_default=True)
 @click.option("--audio-column", default="audio", show_default=True)
 @click.option("--reads-column", default="reads", show_default=True, help="What a picture reads.")
+@click.option("--name-column", help="What a picture shows, in words: both become a record.")
 @click.option("--reads-label", is_flag=True, help="A picture reads its label, if nothing else.")
 @click.option("--windows", is_flag=True, help="Enrol long sounds by windows.")
 @click.option("--thumbnails", is_flag=True, help="Keep a small picture of each in its payload.")
@@ -63,7 +64,8 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
     sub-folders are the labels, or else the names of the files), or a .zip of pictures or sounds.
     Columns that are not id, label, text, vector, image, audio or reads become the payload. The
     image, or audio, column holds the file, or its name beside SOURCE; SVGs are drawn. What a
-    picture reads counts too, where the encoder has a tower for it. Rows without an id are known by
+    picture reads counts too, where the encoder has a tower for it; a name beside it (--name-column)
+    is pooled with it, where both have an encoder of one space. Rows without an id are known by
     their content.
 
     \b
@@ -84,6 +86,7 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["image_column"],
         options["reads_column"],
         options["audio_column"],
+        options["name_column"],
     )
     wanted = {name: options[name] for name in ("thumbnails", "reads_label", "windows")}
     sent = sending(source, columns, **wanted)

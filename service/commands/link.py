@@ -8,13 +8,20 @@ import click
 
 from service.client import Client
 from service.connected import open_rejects, with_client
-from service.settings import CALLER_KEY, read_settings
-from service.table_commands import SHARE, TABLE_PATH, USUAL, Usual, complain, embedded, refusing
+from service.settings import CALLER_KEY
+from service.table_commands import (
+    SHARE,
+    TABLE_PATH,
+    USUAL,
+    Usual,
+    complain,
+    embedded,
+    read_both,
+    refusing,
+)
 
 if TYPE_CHECKING:
     from service.records.linking import Linked
-    from service.records.schema import Schema
-    from service.records.tables import Table
 
 
 @click.group("link", cls=Usual, short_help="Link the records of two tables.")
@@ -73,7 +80,7 @@ async def tables(client: Client, left: Path, right: Path, **options: Any) -> Non
     output = options["output"] or Path("linked.csv")
     with refusing():
         format_of(output)  # before the work, not after
-        one, other, renamed, schema = await run_sync(partial(read, left, right, **options))
+        one, other, renamed, schema = await run_sync(partial(read_both, left, right, **options))
     rejects = open_rejects(options["rejected"], str(output.with_suffix("")))
     pooled = await embedded(client, left, one, schema)
     others = await embedded(client, right, other.renamed(renamed), schema)
@@ -91,38 +98,6 @@ async def tables(client: Client, left: Path, right: Path, **options: Any) -> Non
         await run_sync(write_table, output, made.names, made.rows())
     summarise(linked, len(one), output)
     complain(sides, rejects)
-
-
-def read(
-    left: Path, right: Path, *, on: tuple[str, ...], fields: str | None, **options: Any
-) -> "tuple[Table, Table, dict[str, str], Schema]":
-    """Read both tables, and find out by what they are compared.
-
-    The right one's columns that are called otherwise come with the left one's names for them.
-    """
-    from service.records.asked import fields_said, on_said, schema_for  # noqa: PLC0415 - as above
-    from service.records.tables import Bounds, read_table  # noqa: PLC0415
-
-    bounds = Bounds.of(read_settings())
-    told = {name: options[name] for name in ("encoding", "delimiter")}
-    names, renamed = on_said(on)
-    ids = [options["left_id"], options["right_id"]]
-    one, other = (
-        table if column is None else table.keyed(column)
-        for table, column in zip(
-            (read_table(left, bounds, **told), read_table(right, bounds, **told)), ids, strict=True
-        )
-    )
-    found = schema_for(
-        (one, other.renamed(renamed)),
-        fields=None if fields is None else fields_said(fields),
-        on=names or None,
-        model=options["model"],
-        without=[column for column in ids if column is not None],
-    )
-    for note in [*one.notes, *other.notes, *found.notes]:
-        click.echo(note, err=True)
-    return one, other, renamed, found.schema
 
 
 def summarise(linked: "Linked", records: int, output: Path) -> None:

@@ -17,9 +17,10 @@ from service.records.explain import cut, reason, told
 from service.records.golden import chosen
 from service.records.pooling import pooled
 from service.records.schema import Field
-from service.records.scoring import FieldScore, explained
+from service.records.scoring import FieldScore
 from service.records.shelved import Shelved
 from service.records.sides import Failed, Records, table_of, too_long
+from service.records.weighing import why_weighed
 from service.settings import Settings
 
 SIDE = "records"  # what messages call them
@@ -74,7 +75,8 @@ class Deduper:
 
         def work() -> tuple[Deduped, list[list[FieldScore]]]:
             found = dedupe(made, asked.terms)
-            return found, explained(made, made, found.pairs, rerank=asked.terms.rerank)
+            terms = asked.terms
+            return found, why_weighed(made, found.pairs, terms.rerank, terms.missing)
 
         with asking.timings.stage("search"):
             found, why_paired = await run_sync(work, limiter=self._turns)

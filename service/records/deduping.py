@@ -2,7 +2,7 @@
 
 Records that read the same in every field that is compared are one beforehand, so that a thousand
 copies of one are not each other's only candidates. The others' candidates are their nearest by the
-one row of each (`pooling`), scored field by field (`scoring`); a threshold is taken, or found from
+one row of each (`pooling`), scored field by field (`weighing`); a threshold is taken, or found from
 labels, or from the scores; what reaches it is put together (`index.linking.clusters`, `average`).
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from index.errors import ScoresInseparable
 from index.hits import Positions
-from index.linking.average import average_linkage
+from index.linking.average import absent_within, average_linkage
 from index.linking.blocking import self_candidates
 from index.linking.clusters import single_linkage
 from index.linking.curves import Curves, Threshold
@@ -27,7 +27,7 @@ from index.linking.threshold import without_labels
 from index.vectors import Rows
 from service.records.linking import RERANK, K
 from service.records.pooling import Pooled
-from service.records.scoring import scored
+from service.records.weighing import MISSING, weighed
 
 Linkage = Literal["single", "average"]
 LINKAGES: tuple[Linkage, ...] = get_args(Linkage)
@@ -49,17 +49,17 @@ class DedupeTerms:
         members_max: a cluster of single linkage that holds more different records is cut at its
             weakest links; None: no bound.
         rerank: what the distance of strings weighs in the score of names and texts, 0 to 1.
-        shared_min: the share of all weights that a pair must rest on, 0 to 1.
+        missing: what a field counts that one of the two lacks, see `weighing`.
         labels: pairs of which somebody said whether they are of one thing.
     """
 
     k: int = K
     threshold: float | None = None
     false_match_rate: float | None = None
-    linkage: Linkage = "single"
+    linkage: Linkage = "average"
     members_max: int | None = None
     rerank: float = RERANK
-    shared_min: float = 0.0
+    missing: float = MISSING
     labels: Sequence[Label] = ()
 
 
@@ -100,9 +100,14 @@ def dedupe(records: Pooled, terms: DedupeTerms) -> Deduped:
     threshold, expected = _threshold(curves, why, candidates, terms)
     same = np.flatnonzero(first != np.arange(records.n))
     alike = Pairs.of(first[same], same, np.ones(len(same)))
-    of = _linked(records.n, candidates, threshold, terms)
+    if terms.linkage == "average":
+        more = absent_within(records.n, candidates, threshold)
+        held = _joined(candidates, weighed(records, more, terms.rerank, terms.missing))
+    else:
+        held = candidates
+    of = _linked(records.n, held, threshold, terms)
     of = numbered(of[first])
-    within = candidates.take(of[candidates.left] == of[candidates.right])
+    within = held.take(of[held.left] == of[held.right])
     held = _joined(within, alike)
     pairs = _joined(within.above(threshold), alike).ordered()
     found = list(clusters_of(of, held, rows))
@@ -148,8 +153,7 @@ def candidates_of(
     place[at] = np.arange(len(at))
     alone = first[at] == at
     found = self_candidates(np.ascontiguousarray(rows[alone]), terms.k).placed(at[alone], at[alone])
-    known = scored(records, records, found, rerank=terms.rerank, shared_min=terms.shared_min)
-    return known.pairs, PlacedRows(rows, place)
+    return weighed(records, found, terms.rerank, terms.missing), PlacedRows(rows, place)
 
 
 def curves_of(
@@ -233,7 +237,7 @@ def _measured(records: Pooled, found: Sequence[Cluster], terms: DedupeTerms) -> 
 
 def _scores(records: Pooled, pairs: Pairs, terms: DedupeTerms) -> dict[tuple[int, int], float]:
     """Return the scores of pairs, without those that share nothing."""
-    known = scored(records, records, pairs, rerank=terms.rerank).pairs
+    known = weighed(records, pairs, terms.rerank, terms.missing)
     places = zip(known.left.tolist(), known.right.tolist(), strict=True)
     return dict(zip(places, known.scores.tolist(), strict=True))
 

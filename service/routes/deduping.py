@@ -35,7 +35,7 @@ async def dedupe(asked: DedupeRequest, parts: PartsOf, asking: AskingOf) -> Resp
         linkage=asked.linkage,
         members_max=asked.members_max,
         rerank=asked.rerank,
-        shared_min=asked.shared_min,
+        missing=asked.missing,
     )
     made = DedupeAsked(
         records=asked.records,

@@ -55,6 +55,7 @@ async def take(
     image_column: Column = "image",
     reads_column: Column = "reads",
     audio_column: Column = "audio",
+    name_column: Column | None = None,
     space: str | None = None,
 ) -> Response:
     """Take a file of exemplars in: the body itself, JSON Lines, CSV, TSV or Parquet.
@@ -79,6 +80,7 @@ async def take(
         image_column,
         reads_column,
         audio_column,
+        name_column,
     )
     job = await parts.imports.take(found, request.stream(), suffix, columns, asking.caller)
     return Json(rendered(job), status_code=202)

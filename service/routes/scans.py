@@ -16,6 +16,7 @@ from service.intake import Vector, parse_item
 from service.listener import Moment
 from service.parts import AskingOf, Parts, PartsOf
 from service.queries import parse_all
+from service.record import Record
 from service.replies import Json
 from service.reply_schemas import AlarmsOut, ScanReply
 from service.routing import gallery_of, needs, new_router
@@ -91,6 +92,8 @@ async def _items(parts: Parts, values: list[Any], places: list[str]) -> list[Ite
     for item, place in zip(items, places, strict=True):
         if isinstance(item, Vector):
             raise ModalityUnsupported("a vector has no regions; send the item itself")
+        if isinstance(item, Record):
+            raise ModalityUnsupported("a record has no regions; send its picture alone")
         if item.reads is not None:
             words = (
                 "a scan sees regions and reads none: leave 'reads' out, and identify a crop with it"

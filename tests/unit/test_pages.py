@@ -7,9 +7,9 @@ import pytest
 from click import Command, Context, Group
 
 from service.cli import main
-from service.commands.link import Usual
 from service.problems import TABLE
 from service.settings import PREFIX, Settings
+from service.table_commands import Usual
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/*.md")]

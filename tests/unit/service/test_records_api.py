@@ -129,6 +129,9 @@ def test_records_are_enrolled_searched_identified_and_verified(tmp_path: Path) -
         (result,) = (await post(client, "/v1/galleries/firms/identify", asked))["results"]
         assert (result["verdict"], result["label"]) == ("match", "Dulay")
 
+        error = await post(client, "/v1/galleries/firms/scan", {"item": dufour}, 415)
+        assert "a record has no regions" in error["message"]
+
         pair = {"model": "fake", "pairs": [[dufour, "Dufour"]]}
         (result,) = (await post(client, "/v1/verify", pair))["results"]
         z = pooled((1, "Dufour"), (1, "Dufour seen"))

@@ -68,13 +68,13 @@ def test_what_reads_the_same_is_told_over_all_fields() -> None:
 
 def test_a_chain_is_cut_at_its_bound_and_told() -> None:
     texts = ["abcdefgh", "abcdefgx", "abcdefxx", "abcdexxx", "abcdxxxx"]
-    free = dedupe(made(names(*texts)), DedupeTerms(threshold=0.6))
+    free = dedupe(made(names(*texts)), DedupeTerms(threshold=0.6, linkage="single"))
     assert groups(free.of) == [[0, 1, 2, 3, 4]]
     (cluster,) = free.clusters
     assert {cluster.diameter.left, cluster.diameter.right} == {0, 4}
     assert cluster.diameter.score < 0.6  # that is what single linkage does
     assert len(cluster.chain) == 4
-    bound = dedupe(made(names(*texts)), DedupeTerms(threshold=0.6, members_max=3))
+    bound = dedupe(made(names(*texts)), DedupeTerms(threshold=0.6, linkage="single", members_max=3))
     assert max(map(len, groups(bound.of))) <= 3
     average = dedupe(made(names(*texts)), DedupeTerms(threshold=0.6, linkage="average"))
     assert max(map(len, groups(average.of))) < 5
