@@ -20,7 +20,7 @@ def apart(
     Returns:
         the places of those that are kept, the best first.
 
-    >>> apart([0.0, 0.2, 0.9], [1.0, 1.2, 1.9], [0.5, 0.9, 0.4]).tolist()
+    >>> apart([0.0, 0.2, 1.0], [1.0, 1.2, 2.0], [0.5, 0.9, 0.4]).tolist()
     [1, 2]
     """
     start, end = np.asarray(starts, np.float64), np.asarray(ends, np.float64)

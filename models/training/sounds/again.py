@@ -59,7 +59,9 @@ def main(data: Path, bundle: Path, work: Path | None) -> None:
         },
         "MFCC, statistics": {name: means(files) @ held_means.T for name, files in back.items()},
     }
-    click.echo(f"{len(asked)} recordings, {len(asked[::SPOILT_STEP])} asked for in each way")
+    click.echo(
+        f"{len(asked)} recordings, {len(asked[::SPOILT_STEP])} asked for in each of five ways"
+    )
     for name, scores in ways.items():
         found = told(scores, SPOILT_STEP)
         line = "  ".join(f"{k} {v:.3f}" for k, v in found.items() if k.endswith("_r1"))
