@@ -1,4 +1,4 @@
-"""Linking in Python, without a server: `merge`, `merge_knn`, `evaluate_pairs`.
+"""Linking in Python, without a server: `merge`, `merge_knn`, `dedup`, `cluster`, `evaluate_pairs`.
 
 Tables are lists of objects or tables of pyarrow (pandas' `to_dict("records")` gives the former, and
 `pyarrow.Table.from_pandas` the latter); what comes back is a list of objects. Encoders are the
@@ -23,6 +23,8 @@ from service.assembly import open_shelf
 from service.embedder import Embedder
 from service.metrics import Metrics
 from service.records.asked import fields_told, on_said, schema_for
+from service.records.dedupe_output import DedupeOutput
+from service.records.deduping import DedupeTerms, Linkage, dedupe
 from service.records.linking import RERANK, K, Linked, Pairing, Terms, link
 from service.records.output import How, Output, Side
 from service.records.pooling import Encoders, Pooled, pooled
@@ -30,6 +32,7 @@ from service.records.schema import Field, Schema
 from service.records.scoring import scored
 from service.records.shelved import Shelved
 from service.records.tables import Table
+from service.records.weighing import MISSING
 from service.settings import read_settings
 
 Records = Any
@@ -125,6 +128,89 @@ def evaluate_pairs(
     left, right = ([dict(pair[side]) for pair in listed] for side in (0, 1))
     ways = _Ways(left, right, on, fields, model, encoders)
     return ways.side_by_side(rerank)
+
+
+def dedup(
+    records: Records,
+    on: str | Sequence[str] | None = None,
+    *,
+    fields: Sequence[Field | Mapping[str, Any]] | None = None,
+    threshold: float | None = None,
+    linkage: Linkage = "average",
+    model: str | None = None,
+    k: int = K,
+    rerank: float = RERANK,
+    missing: float = MISSING,
+    encoders: Encoders | None = None,
+) -> list[dict[str, Any]]:
+    """Return one record for each thing: of those that are of one, the golden record.
+
+    Args:
+        on, fields, threshold, model, k, rerank, encoders: as of `merge`.
+        linkage: `single` or `average`, see `deduping.DedupeTerms`.
+        missing: what a field counts that one of two lacks.
+
+    Returns:
+        Objects of the table's columns, `cluster`, `cluster_size` and `taken_from`.
+
+    Raises:
+        ScoresInseparable: no threshold is given, and the scores tell none.
+        SchemaInvalid, TableInvalid: what is asked cannot be compared.
+
+    >>> rows = dedup([{"n": "Acme Ltd"}, {"n": "Zeta"}, {"n": "Acme Ltd."}], threshold=0.8)
+    >>> [row["n"] for row in rows]
+    ['Acme Ltd.', 'Zeta']
+    """
+    terms = DedupeTerms(k, threshold, linkage=linkage, rerank=rerank, missing=missing)
+    output = _deduped(records, on, fields, model, terms, encoders)
+    return [dict(zip(output.golden_names, row, strict=True)) for row in output.golden_rows()]
+
+
+def cluster(
+    records: Records,
+    on: str | Sequence[str] | None = None,
+    *,
+    fields: Sequence[Field | Mapping[str, Any]] | None = None,
+    threshold: float | None = None,
+    linkage: Linkage = "average",
+    model: str | None = None,
+    k: int = K,
+    rerank: float = RERANK,
+    missing: float = MISSING,
+    encoders: Encoders | None = None,
+) -> list[dict[str, Any]]:
+    """Return all records in their order, each with its cluster, as `dedup` finds them.
+
+    Returns:
+        Objects of the table's columns, `cluster`, `cluster_size`, and of the record's best link
+        `linked_to`, `score`, `probability` and `reason`.
+
+    >>> rows = cluster([{"n": "Acme Ltd"}, {"n": "Zeta"}, {"n": "Acme Ltd."}], threshold=0.8)
+    >>> [row["cluster"] for row in rows]
+    [1, 2, 1]
+    """
+    terms = DedupeTerms(k, threshold, linkage=linkage, rerank=rerank, missing=missing)
+    output = _deduped(records, on, fields, model, terms, encoders)
+    return [dict(zip(output.names, row, strict=True)) for row in output.rows()]
+
+
+def _deduped(
+    records: Records,
+    on: str | Sequence[str] | None,
+    fields: Sequence[Field | Mapping[str, Any]] | None,
+    model: str | None,
+    terms: DedupeTerms,
+    encoders: Encoders | None,
+) -> DedupeOutput:
+    table = Table.of(records)
+    schema = schema_for(
+        [table],
+        fields=None if fields is None else _fields(fields),
+        on=[on] if isinstance(on, str) else list(on or ()) or None,
+        model=model,
+    ).schema
+    made = _run(_pooled(table, schema, encoders))
+    return DedupeOutput(Side(table, made), dedupe(made, terms), terms)
 
 
 class _Ways:

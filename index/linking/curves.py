@@ -55,7 +55,8 @@ class Curves:
     def starts(self) -> Numbers:
         """The lowest score (b,) of each step."""
         steps = self.chance.shape[1]
-        return self.low + (self.high - self.low) * np.arange(steps) / steps
+        starts: Numbers = self.low + (self.high - self.low) * np.arange(steps) / steps
+        return starts
 
     def steps_of(self, scores: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
         """Return the step (n,) of each score."""

@@ -77,4 +77,5 @@ def _best_outward(
     best[ours[::-1]] = alive[::-1]
     also = np.full(n, np.iinfo(np.int64).max)
     also[theirs[::-1]] = alive[::-1]
-    return np.minimum(best, also)
+    least: npt.NDArray[np.int64] = np.minimum(best, also)
+    return least

@@ -138,7 +138,7 @@ def _chain(links: Sequence[Link], start: int, end: int) -> list[Link]:
                 waiting.append(other)
     chain: list[Link] = []
     row = end
-    while (link := came[row]) is not None:
-        chain.append(link)
-        row = link.left if link.right == row else link.right
+    while (last := came[row]) is not None:
+        chain.append(last)
+        row = last.left if last.right == row else last.right
     return chain[::-1]

@@ -11,7 +11,7 @@ ISOTONIC_MIN = 300
 DRAWS = 200
 _CENTRES, _SLOPES = 61, 16
 _SLIPS = (0.003, 0.01, 0.03, 0.1, 0.25)  # of the same among the best scores, the share that is not
-_HINT_SPREAD = 0.15  # of the range of scores: how far a threshold without labels may be off
+_HINT_SPREAD = 0.3  # of the range of scores: how far a threshold without labels may be off
 
 
 class Logistic:

@@ -144,7 +144,8 @@ class _Family:
     def _density(self) -> Numbers:
         logs = self._statistics @ self.parameters
         density: Numbers = np.exp(logs - logs.max())
-        return density / density.sum()
+        density /= density.sum()
+        return density
 
 
 class _Falling:

@@ -86,7 +86,7 @@ def _check_gain(gain: float, scores: Numbers, peak: float) -> None:
 
     Source: Schwarz 1978 (BIC), for the four numbers that the second kind adds.
     """
-    above = np.count_nonzero((scores >= peak) & (scores < IDENTICAL))
+    above = int(np.count_nonzero((scores >= peak) & (scores < IDENTICAL)))
     needed = 2.0 * math.log(max(above, 2))
     if gain < needed:
         raise ScoresInseparable(

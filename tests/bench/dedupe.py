@@ -1,10 +1,10 @@
 """Deduplication of ten thousand to a million rows: seconds, memory, precision and recall of pairs.
 
 By name only: a million rows take some ten minutes and 8 GB. ROWS=100000 stops sooner; KINDS=vectors
-leaves out the names, KINDS=names the vectors. `vectors` are rows around 10 000 centres, one in five
-a copy with noise: candidates, threshold and clusters, as of a table of vectors. `names` are made by
-code (`tests/people.py`), one in five again with slips of the hand, and take the whole way: encoder
-`names`, candidates, scores, threshold, clusters. Each size runs in a process of its own.
+leaves out the names, KINDS=names the vectors. `vectors` are rows around centres, a hundred to each,
+one row in five a copy with noise: candidates, threshold and clusters, as of a table of vectors.
+`names` are made by code (`tests/people.py`), one in five again with slips of the hand, and take the
+whole way: encoder `names`, candidates, scores, threshold, clusters. Each size has its own process.
 """
 
 import json
@@ -97,10 +97,10 @@ def of_names(n: int) -> dict[str, Any]:
 
 
 def clustered(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return unit rows (n, 192) around 10 000 centres, the last fifth copies of the first."""
+    """Return unit rows (n, 192), a hundred around each centre, one in five a copy of another."""
     chance = np.random.default_rng(0)
     first = round(n * (1 - COPIES))
-    centres = chance.standard_normal((10_000, DIM), np.float32)
+    centres = chance.standard_normal((n // 100, DIM), np.float32)
     rows = np.empty((n, DIM), np.float32)
     for start in range(0, first, 100_000):
         some = rows[start : min(start + 100_000, first)]

@@ -30,6 +30,7 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("embed", "POST", "/v1/verify", {"model": "fake", "pairs": [["a", "b"]]}),
     ("search", "POST", "/v1/verify", {"gallery": "g", "pairs": [["a", "b"]], "threshold": 0.5}),
     ("embed", "POST", "/v1/link", {"left": [{"n": 1}], "right": [{"n": 1}]}),
+    ("embed", "POST", "/v1/dedupe", {"records": [{"n": 1}, {"n": 2}], "threshold": 0.5}),
     ("search", "POST", "/v1/link", {"left": "g", "right": "g", "threshold": 0.5}),
     ("search", "GET", "/v1/galleries", None),
     ("search", "GET", "/v1/galleries/g", None),
