@@ -96,7 +96,7 @@ def test_a_table_is_sent_as_it_is_with_its_columns(tmp_path: Path) -> None:
     media, url = service.sent or ("", "")
     assert (media, service.body) == ("text/csv", path.read_bytes())
     names = "id_column=key&label_column=label&text_column=text&vector_column=vector"
-    names += "&image_column=image&reads_column=reads"
+    names += "&image_column=image&reads_column=reads&audio_column=audio"
     assert url.partition("?")[2] == names
     lines = [json.loads(line) for line in rejects.path.read_text().splitlines()]
     assert [one["place"] for one in lines] == ["line 2", "elsewhere"]
