@@ -15,9 +15,10 @@ import numpy as np
 from index.linking.pairs import Pairs
 
 log = logging.getLogger("semblance.linking")
-# Candidates that one search may look at: a usual one looks at tens. A left row whose search would
-# look at more gets the best right row that is free in the end; what is lost by it is told.
-LOOKS_MAX = 200_000
+# Candidates that one search may look at, and all together: a usual one looks at tens. A left row
+# whose search would look at more gets the best right row that is free in the end; it is told.
+LOOKS_MAX = 20_000
+LOOKS_IN_ALL_MAX = 30_000_000  # half a minute
 _WORTH = 1e-9  # of a pair at the threshold: it is taken where it costs nothing
 
 
@@ -33,7 +34,13 @@ def best(pairs: Pairs, threshold: float = -1.0) -> Pairs:
     return ordered.take(first)
 
 
-def one_to_one(pairs: Pairs, threshold: float = -1.0, *, looks_max: int = LOOKS_MAX) -> Pairs:
+def one_to_one(
+    pairs: Pairs,
+    threshold: float = -1.0,
+    *,
+    looks_max: int = LOOKS_MAX,
+    looks_in_all_max: int = LOOKS_IN_ALL_MAX,
+) -> Pairs:
     """Return the pairs at or above the threshold that are worth most together, no row twice.
 
     Args:
@@ -41,6 +48,7 @@ def one_to_one(pairs: Pairs, threshold: float = -1.0, *, looks_max: int = LOOKS_
         looks_max: candidates that the search for one left row may look at. Beyond it that row is
             left to the end, and the sum may fall short of the greatest by its own best surplus at
             most; a warning tells how much that is in all.
+        looks_in_all_max: that all searches may look at; beyond it every row is left to the end.
 
     >>> found = one_to_one(Pairs.of([0, 0, 1], [5, 6, 5], [0.9, 0.8, 0.7]))
     >>> list(zip(found.left.tolist(), found.right.tolist(), strict=True))
@@ -49,15 +57,15 @@ def one_to_one(pairs: Pairs, threshold: float = -1.0, *, looks_max: int = LOOKS_
     ordered = pairs.above(threshold).ordered()
     if not len(ordered):
         return ordered
-    search = _Search(ordered, threshold, looks_max)
+    search = _Search(ordered, threshold, looks_max, looks_in_all_max)
     search.run()
     if search.given_up:
         short = sum(search.price_left[one] for one in search.given_up)
         log.warning(
-            "assignment: %d searches were given up after %d candidates each; the sum of scores "
-            "above the threshold is within %.3f of the greatest",
+            "assignment: %d of %d left rows took too long a search, and got what was left; the sum "
+            "of scores above the threshold is within %.3f of the greatest",
             len(search.given_up),
-            looks_max,
+            len(search.price_left),
             short,
         )
         search.finish()
@@ -71,7 +79,9 @@ class _Search:
     taken; a right row that is free has price 0. A left row may always stay alone, at worth 0.
     """
 
-    def __init__(self, ordered: Pairs, threshold: float, looks_max: int) -> None:
+    def __init__(
+        self, ordered: Pairs, threshold: float, looks_max: int, looks_in_all_max: int
+    ) -> None:
         _, starts, left = np.unique(ordered.left, return_index=True, return_inverse=True)
         rights, right = np.unique(ordered.right, return_inverse=True)
         self._starts = [*starts.tolist(), len(ordered)]
@@ -79,7 +89,7 @@ class _Search:
         self._right: list[int] = right.tolist()
         worth = np.maximum(ordered.scores.astype(np.float64) - threshold, 0.0) + _WORTH
         self._worth: list[float] = worth.tolist()
-        self._looks_max = looks_max
+        self._looks_max, self._looks_left = looks_max, looks_in_all_max
         self.given_up: list[int] = []
         self.price_left: list[float] = worth[starts].tolist()
         self._price_right = [0.0] * len(rights)
@@ -119,14 +129,15 @@ class _Search:
 
     def _settle(self, way: "_Way") -> bool:
         """Search the cheapest way (Dijkstra's); tell whether few enough candidates were seen."""
-        left, cost, looks = way.start, 0.0, 0
+        left, cost = way.start, 0.0
+        looks_least = max(0, self._looks_left - self._looks_max)
         while True:
             for edge in range(self._starts[left], self._starts[left + 1]):
                 right = self._right[edge]
                 slack = self.price_left[left] + self._price_right[right] - self._worth[edge]
                 way.find(right, edge, cost + max(slack, 0.0))
-            looks += self._starts[left + 1] - self._starts[left]
-            if looks > self._looks_max:
+            self._looks_left -= self._starts[left + 1] - self._starts[left]
+            if self._looks_left < looks_least:
                 return False
             found = way.next()
             if found is None:

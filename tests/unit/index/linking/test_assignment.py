@@ -60,7 +60,18 @@ def test_a_row_whose_search_is_too_long_gets_what_is_left_and_it_is_told(
     pairs = Pairs.of([0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 0, 2], [0.9, 0.8, 0.9, 0.7, 0.9, 0.1])
     found = one_to_one(pairs, looks_max=1)
     assert len(set(found.right.tolist())) == 3
-    assert "searches were given up" in caplog.text
+    assert "2 of 3 left rows took too long" in caplog.text
+
+
+def test_all_searches_together_are_bounded_too() -> None:
+    chance = np.random.default_rng(0)
+    n, k = 2000, 8
+    right = np.concatenate([chance.choice(n, k, replace=False) for _ in range(n)])
+    pairs = Pairs.of(np.repeat(np.arange(n), k), right, chance.random(n * k))
+    whole, few = one_to_one(pairs), one_to_one(pairs, looks_in_all_max=1000)
+    assert len(set(few.right.tolist())) == len(few)
+    sums = [float(np.sum(one.scores.astype(float) + 1.0)) for one in (whole, few)]
+    assert 0.8 * sums[0] < sums[1] < sums[0]
 
 
 def test_equal_names_in_great_number_end_soon() -> None:
