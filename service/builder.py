@@ -122,7 +122,7 @@ def sending(
     """
     source = open_source(path, columns)  # says what is wrong with it before anything is sent
     media_type = media_type_of(path)
-    if is_of_pictures(source):
+    if columns.name is not None or is_of_pictures(source):
         beside = files_inside(path if path.is_dir() else path.parent)
 
         def rows() -> Iterator[SourceRow]:
@@ -137,7 +137,7 @@ def sending(
         return sending_rows(rows)
     if media_type is None:
         return sending_rows(lambda: open_source(path, columns).rows)
-    named = {f"{name}_column": column for name, column in asdict(columns).items()}
+    named = {f"{name}_column": one for name, one in asdict(columns).items() if one is not None}
     return Sending(media_type, lambda: _bytes_of(path), named)
 
 

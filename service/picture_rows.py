@@ -42,8 +42,8 @@ def with_pictures(
                 content = content_of(named, read_file)
                 if is_svg(content):
                     content = rasteriser.png(content)
-                item = row.exemplar["item"] | {"image": _base64(content)}
-                if reads_label and row.exemplar["label"]:
+                item = _with(row.exemplar["item"], _base64(content))
+                if reads_label and row.exemplar["label"] and "image" in item:
                     item = {"reads": row.exemplar["label"]} | item
                 exemplar = row.exemplar | {"item": item}
                 if thumbnails:
@@ -85,8 +85,17 @@ def check_size(size: int) -> None:
 
 def _named(exemplar: dict[str, Any]) -> str | None:
     item = exemplar.get("item")
-    image = item.get("image") if isinstance(item, dict) else None
+    record = item.get("record") if isinstance(item, dict) else None
+    holder = record if isinstance(record, dict) else item
+    image = holder.get("image") if isinstance(holder, dict) else None
     return image if isinstance(image, str) else None
+
+
+def _with(item: dict[str, Any], image: str) -> dict[str, Any]:
+    """Return an item, or a record, with its picture as base64."""
+    if "record" in item:
+        return item | {"record": item["record"] | {"image": image}}
+    return item | {"image": image}
 
 
 def content_of(named: str, read_file: ReadFile) -> bytes:

@@ -292,7 +292,7 @@ class LinkRequest(Wire):
     threshold: Annotated[
         float | None, Field(ge=-1, le=1, description="The least score; else found from the scores.")
     ] = None
-    k: Annotated[Positive, Field(description="Candidates of a record.")] = K
+    k: Annotated[Positive | None, Field(description=f"Candidates of a record; else {K}.")] = None
     rerank: Annotated[
         Field01, Field(description="What the distance of strings weighs in names and texts.")
     ] = RERANK

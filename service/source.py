@@ -34,6 +34,7 @@ class Columns:
 
     Args:
         reads: what a picture reads; looked at in rows of pictures only.
+        name: what a picture shows, in words: a row becomes a record of both; None takes no such.
     """
 
     id: str = "id"
@@ -42,6 +43,7 @@ class Columns:
     vector: str = "vector"
     image: str = "image"
     reads: str = "reads"
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
 
     Where there is an item beside a vector, the vector is its embedding, and it is kept.
     """
-    own = (columns.id, columns.label, columns.text, columns.vector, columns.image)
+    own = (columns.id, columns.label, columns.text, columns.vector, columns.image, columns.name)
     cells = {name: value for name, value in cells.items() if value is not None or name not in own}
     item, vector, used = _content(cells, columns)
     if not used:
@@ -177,6 +179,8 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
         return item, vector, {"item", columns.vector}
     if vector is not None:
         return None, vector, {columns.vector}
+    if columns.name is not None:
+        return _record(cells, columns, columns.name)
     if columns.text in cells:
         return {"text": cells[columns.text]}, None, {columns.text}
     if columns.image in cells:
@@ -184,6 +188,14 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
         reads = cells.get(columns.reads)
         return picture | ({"reads": reads} if reads else {}), None, {columns.image, columns.reads}
     return None, None, set()
+
+
+def _record(cells: Mapping[str, Any], columns: Columns, name: str) -> tuple[Any, None, set[str]]:
+    """Make a record of what a row has of a name and a picture; nothing is used where neither."""
+    record = {"name": cells[name]} if name in cells else {}
+    if columns.image in cells:
+        record["image"] = _image(cells[columns.image])
+    return {"record": record}, None, {name, columns.image} if record else set()
 
 
 def _image(cell: Any) -> Any:
@@ -259,7 +271,9 @@ def check_columns(names: list[str], columns: Columns, path: Path) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SourceInvalid(f"{path} has two columns {', '.join(map(repr, twice))}: rename one")
-    if not {columns.text, columns.vector, columns.image, "item"} & set(names):
+    if columns.name is not None and columns.name not in names:
+        raise SourceInvalid(f"{path} has no column {columns.name!r}; it has {', '.join(names)}")
+    if not {columns.text, columns.vector, columns.image, columns.name, "item"} & set(names):
         raise SourceInvalid(
             f"{path} has no column {columns.text!r} (nor {columns.vector!r}, {columns.image!r}); "
             f"it has {', '.join(names) or 'none'}: name one with --text-column or --image-column"

@@ -48,6 +48,7 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 @click.option("--vector-column", default="vector", show_default=True)
 @click.option("--image-column", default="image", show_default=True)
 @click.option("--reads-column", default="reads", show_default=True, help="What a picture reads.")
+@click.option("--name-column", help="What a picture shows, in words: both become a record.")
 @click.option("--reads-label", is_flag=True, help="A picture reads its label, if nothing else.")
 @click.option("--thumbnails", is_flag=True, help="Keep a small picture of each in its payload.")
 @LABEL_SCORE
@@ -61,7 +62,8 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
     sub-folders are the labels, or else the names of the pictures), or a .zip of pictures. Columns
     that are not id, label, text, vector, image or reads become the payload. The image column holds
     the picture, or the name of its file beside SOURCE; SVGs are drawn. What a picture reads counts
-    too, where the encoder has a tower for it. Rows without an id are known by their content.
+    too, where the encoder has a tower for it; a name beside it (--name-column) is pooled with it,
+    where both have an encoder of one space. Rows without an id are known by their content.
 
     \b
     Run it again after a kill, or when the source has grown: rows that stand already with the same
@@ -80,6 +82,7 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["vector_column"],
         options["image_column"],
         options["reads_column"],
+        options["name_column"],
     )
     wanted = {name: options[name] for name in ("thumbnails", "reads_label")}
     sent = sending(source, columns, **wanted)

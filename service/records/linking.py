@@ -78,7 +78,9 @@ class Linked:
 
     def choosing(self, pairs: Pairs) -> "Linked":
         """Return the same with others of the candidates as the pairs that were chosen."""
-        likely = None if self.curves is None else self.curves.probabilities(pairs.scores)
+        likely = (
+            None if self.curves is None else likely_of(pairs, self.candidates.pairs, self.curves)
+        )
         shared = _shared_of(pairs, self.candidates)
         return replace(self, pairs=pairs, shared=shared, probabilities=likely)
 
@@ -102,10 +104,15 @@ def decided(found: Scored, terms: Terms) -> Linked:
         threshold = expected.threshold
     cut = UNCUT if threshold is None else threshold
     chosen = _chosen(found.pairs, cut, terms.pairing)
+    likely = None
+    if curves is not None:
+        turned = terms.pairing == "one_to_many"
+        rivals = (found.pairs.swapped(), chosen.swapped()) if turned else (found.pairs, chosen)
+        likely = likely_of(rivals[1], rivals[0], curves)
     return Linked(
         pairs=chosen,
         shared=_shared_of(chosen, found),
-        probabilities=None if curves is None else curves.probabilities(chosen.scores),
+        probabilities=likely,
         nearest=best(found.pairs),
         threshold=threshold,
         expected=expected,
@@ -138,7 +145,31 @@ def _candidates(left: Pooled, right: Pooled, terms: Terms) -> Scored:
     return scored(left, right, placed, rerank=terms.rerank, shared_min=terms.shared_min)
 
 
+def likely_of(chosen: Pairs, rivals: Pairs, curves: Curves) -> NDArray[np.float64]:
+    """Tell how likely chosen pairs (n,) are right, where of a left record's candidates one is.
+
+    The odds of a pair are those of its score; with o_j the odds of the candidates of one left
+    record, of which at most one is right, that is o / (1 + sum of o_j) (Bayes): two candidates as
+    good as each other share what is likely.
+
+    Args:
+        rivals: all candidates, the chosen among them.
+    """
+    most = 1.0 - 1e-6
+
+    def odds(pairs: Pairs) -> NDArray[np.float64]:
+        likely = np.clip(curves.probabilities(pairs.scores), 0.0, most)
+        found: NDArray[np.float64] = likely / (1.0 - likely)
+        return found
+
+    sums = np.bincount(rivals.left, odds(rivals))
+    likely: NDArray[np.float64] = odds(chosen) / (1.0 + sums[chosen.left])
+    return likely
+
+
 def _curves(pairs: Pairs) -> tuple[Curves | None, str | None]:
+    if not len(pairs):
+        return None, "no two records have anything in common"
     try:
         return without_labels(pairs), None
     except ScoresInseparable as error:

@@ -54,6 +54,7 @@ async def take(
     vector_column: Column = "vector",
     image_column: Column = "image",
     reads_column: Column = "reads",
+    name_column: Column | None = None,
     space: str | None = None,
 ) -> Response:
     """Take a file of exemplars in: the body itself, JSON Lines, CSV, TSV or Parquet.
@@ -71,7 +72,13 @@ async def take(
         )
     check_declared(request.headers, parts.settings.import_bytes_max, SETTING)
     columns = Columns(
-        id_column, label_column, text_column, vector_column, image_column, reads_column
+        id_column,
+        label_column,
+        text_column,
+        vector_column,
+        image_column,
+        reads_column,
+        name_column,
     )
     job = await parts.imports.take(found, request.stream(), suffix, columns, asking.caller)
     return Json(rendered(job), status_code=202)

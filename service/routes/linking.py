@@ -9,7 +9,7 @@ from service.errors import RequestInvalid
 from service.parts import AskingOf, Parts, PartsOf
 from service.records.asked import fields_told
 from service.records.linker import LinkAsked, Linker, Sent
-from service.records.linking import Pairing, Terms
+from service.records.linking import K, Pairing, Terms
 from service.replies import Json
 from service.reply_schemas import LinkReply
 from service.routing import gallery_of, needs, new_router
@@ -34,13 +34,13 @@ async def link(asked: LinkRequest, parts: PartsOf, asking: AskingOf) -> Response
     """
     if asked.one_to_one and asked.one_to_many:
         raise RequestInvalid("send `one_to_one` or `one_to_many`, not both", param="one_to_many")
-    if asked.k > parts.settings.hits_max:
-        raise RequestInvalid(
-            f"k is {asked.k}; the most is {parts.settings.hits_max} (SEMBLANCE_HITS_MAX)", param="k"
-        )
+    most = parts.settings.hits_max
+    k = min(K, most) if asked.k is None else asked.k
+    if k > most:
+        raise RequestInvalid(f"k is {k}; the most is {most} (SEMBLANCE_HITS_MAX)", param="k")
     pairing: Pairing = "one_to_many" if asked.one_to_many else "best"
     terms = Terms(
-        k=asked.k,
+        k=k,
         pairing="one_to_one" if asked.one_to_one else pairing,
         threshold=asked.threshold,
         rerank=asked.rerank,

@@ -26,7 +26,7 @@ BUILD_SECONDS_MAX = 900
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that has built its samples by itself, from the standard library of this Python."""
     folder = tmp_path_factory.mktemp("data")
-    with Server(folder, samples=True) as server:
+    with Server(folder, "--models", "minilm,logo,names", samples=True) as server:
         until = time.monotonic() + BUILD_SECONDS_MAX * PACE
         while missing(Settings(data_dir=folder)):
             assert time.monotonic() < until, "the sample gallery was not built"

@@ -302,3 +302,33 @@ def test_an_svg_that_takes_for_ever_is_given_up_and_the_next_is_drawn() -> None:
 def test_the_same_svg_gives_the_same_pixels() -> None:
     with Rasteriser() as one, Rasteriser() as other:
         assert one.png(RED) == other.png(RED)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_name_beside_a_picture_makes_a_record_of_both(kind: str, tmp_path: Path) -> None:
+    write(tmp_path, {"a.png": PNG})
+    rows = [
+        {"id": "1", "name": "Dufour", "image": "", "city": "Paris"},
+        {"id": "2", "name": "Dulay", "image": "a.png", "city": "Paris"},
+        {"id": "3", "name": "", "image": "a.png", "city": "Rome"},
+        {"id": "4", "name": "", "image": "", "city": "Rome"},
+        {"id": "5", "name": "Lost", "image": "b.png", "city": "Rome"},
+    ]
+    listed = rows if kind == "csv" else [{k: v or None for k, v in row.items()} for row in rows]
+    path = table(kind, tmp_path, listed)
+    found = rows_of(path, columns=Columns(name="name"), reads_label=True)
+    packed = base64.b64encode(PNG).decode()
+    items = [None if row.exemplar is None else row.exemplar["item"] for row in found]
+    assert items == [
+        {"record": {"name": "Dufour"}},
+        {"record": {"name": "Dulay", "image": packed}},
+        {"record": {"image": packed}},
+        None,
+        None,
+    ]
+    assert found[1].exemplar is not None
+    assert found[1].exemplar["payload"] == {"city": "Paris"}
+    assert "is no file inside" in found[4].reason
+    assert sending(path, Columns(name="name")).media_type == "application/x-ndjson"
+    with pytest.raises(SourceInvalid, match="has no column 'names'"):
+        open_source(path, Columns(name="names"))

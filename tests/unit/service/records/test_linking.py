@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from index.linking.curves import Curves
+from index.linking.pairs import Pairs
 from service.errors import SchemaInvalid
 from service.records.asked import fields_said, fields_told, on_said, schema_for
-from service.records.linking import Linked, Terms, link
+from service.records.linking import Linked, Terms, likely_of, link
 from service.records.output import Output, Side
 from service.records.pooling import Pooled, pooled
 from service.records.schema import Field, Schema
@@ -49,6 +51,17 @@ def test_each_left_record_gets_its_best() -> None:
     assert found.nearest.left.tolist() == [0, 1, 2, 4]
 
 
+def test_where_nothing_is_known_nobody_is_linked_and_all_are_told() -> None:
+    left, right = named(None, "..."), named("Acme")
+    for pairing in ("best", "one_to_one", "one_to_many"):
+        found = linked(left, right, pairing=pairing, threshold=None)
+        assert len(found.pairs) == 0 == len(found.nearest)
+        assert found.why == "no two records have anything in common"
+    sides = Side(left, made(left)), Side(right, made(right))
+    rows = list(Output(*sides, found, Terms(), "outer").rows())
+    assert [row[7] for row in rows] == ["no match: nothing to compare by"] * 2 + ["no match"]
+
+
 def test_one_to_one_and_one_to_many() -> None:
     assert pairs_of(linked(LEFT, RIGHT, pairing="one_to_one")) == [(0, 0), (1, 2), (2, 1)]
     many = linked(LEFT, RIGHT, pairing="one_to_many")
@@ -76,6 +89,17 @@ def test_a_threshold_is_found_from_the_scores_of_many() -> None:
     assert found.probabilities is not None
     assert found.probabilities.min() > 0.3
     assert found.probabilities.max() <= 1
+
+
+def test_candidates_as_good_as_each_other_share_what_is_likely() -> None:
+    chance = np.array([[0.0, 0.5, 0.9, 1.0]])
+    curves = Curves(0.0, 1.0, chance, np.ones(1))
+    rivals = Pairs.of([0, 0, 1, 1, 2], [0, 1, 2, 3, 4], [0.6, 0.1, 0.6, 0.6, 0.3])
+    likely = likely_of(rivals, rivals, curves)
+    # Odds of 9 beside 0; 9 and 9; 1 alone: o / (1 + sum of them).
+    assert likely == pytest.approx([0.9, 0.0, 9 / 19, 9 / 19, 0.5])
+    twins = Pairs.of([0, 0], [0, 1], [1.0, 1.0])
+    assert likely_of(twins, twins, curves) == pytest.approx([0.5, 0.5], abs=1e-5)
 
 
 def test_the_output_holds_both_rows_score_reason_and_whoever_is_left() -> None:
