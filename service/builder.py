@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import orjson
 
 from service.client import CallFailed, Client, gallery_path, patiently
-from service.picture_rows import files_inside, is_of_pictures, with_pictures
+from service.picture_rows import files_inside, is_of_files, with_files
 from service.source import Columns, SourceRow, media_type_of, open_source
 
 PART_BYTES = 1 << 20
@@ -109,29 +109,36 @@ class Sending:
 
 
 def sending(
-    path: Path, columns: Columns, *, thumbnails: bool = False, reads_label: bool = False
+    path: Path,
+    columns: Columns,
+    *,
+    thumbnails: bool = False,
+    reads_label: bool = False,
+    windows: bool = False,
 ) -> Sending:
     """Prepare a source: a table of texts or vectors goes as it is; others row by row.
 
     Args:
         thumbnails: whether the payload of a picture gets a small one of it.
         reads_label: whether a picture is said to read its label.
+        windows: whether a sound is enrolled by windows.
 
     Raises:
         SourceInvalid: it is missing, of no known kind, or lacks the columns.
     """
     source = open_source(path, columns)  # says what is wrong with it before anything is sent
     media_type = media_type_of(path)
-    if columns.name is not None or is_of_pictures(source):
+    if columns.name is not None or is_of_files(source):
         beside = files_inside(path if path.is_dir() else path.parent)
 
         def rows() -> Iterator[SourceRow]:
             source = open_source(path, columns)
-            return with_pictures(
+            return with_files(
                 source,
                 source.read_file or beside,
                 thumbnails=thumbnails,
                 reads_label=reads_label,
+                windows=windows,
             )
 
         return sending_rows(rows)

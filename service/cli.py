@@ -8,7 +8,7 @@ import click
 GROUPS = {
     "serve": ("serve",),
     "models": ("models",),
-    "gallery": ("gallery", "questions", "scans", "copies"),
+    "gallery": ("gallery", "questions", "scans", "maps", "copies"),
     "code": ("code", "clones"),
     "link": ("link", "link_label"),
     "dedupe": ("dedupe",),

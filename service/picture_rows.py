@@ -1,4 +1,4 @@
-"""Rows that name pictures: the files they name are read, SVGs drawn, thumbnails made."""
+"""Rows that name pictures or sounds: the files they name are read, SVGs drawn, thumbnails made."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from typing import Any
 
 from models.errors import InputError, ItemTooLarge
 from models.pictures.thumbnail import thumbnail
-from service.source import Source, SourceRow
+from service.source import FILED, Source, SourceRow
 from service.svg import Rasteriser, is_svg
 
 FILE_BYTES_MAX = 6_000_000  # as base64 it fits into a row
@@ -16,21 +16,27 @@ NAME_CHARACTERS_MAX = 1024
 ReadFile = Callable[[str], bytes]
 
 
-def is_of_pictures(source: Source) -> bool:
-    """Tell by the first row that can stand whether a source is of pictures."""
+def is_of_files(source: Source) -> bool:
+    """Tell by the first row that can stand whether a source is of pictures or sounds."""
     first = next((row.exemplar for row in source.rows if row.exemplar is not None), None)
     return first is not None and _named(first) is not None
 
 
-def with_pictures(
-    source: Source, read_file: ReadFile, *, thumbnails: bool, reads_label: bool = False
+def with_files(
+    source: Source,
+    read_file: ReadFile,
+    *,
+    thumbnails: bool,
+    reads_label: bool = False,
+    windows: bool = False,
 ) -> Iterator[SourceRow]:
-    """Yield the rows of a source, each with its picture as the service takes it.
+    """Yield the rows of a source, each with its picture or sound as the service takes it.
 
     Args:
         read_file: returns the file that a row names; raises FileNotFoundError where there is none.
         thumbnails: whether the payload gets `thumbnail`, a data: URI of a small picture.
         reads_label: whether a picture is said to read its label, where nothing else is said.
+        windows: whether a sound is enrolled by windows.
     """
     with Rasteriser() as rasteriser:
         for row in source.rows:
@@ -39,7 +45,13 @@ def with_pictures(
                 yield row
                 continue
             try:
-                content = content_of(named, read_file)
+                kind, name = named
+                content = content_of(name, read_file)
+                if kind == "audio":
+                    how = {"windows": True} if windows else {}
+                    item = row.exemplar["item"] | {kind: _base64(content)} | how
+                    yield SourceRow(row.place, row.done, row.exemplar | {"item": item})
+                    continue
                 if is_svg(content):
                     content = rasteriser.png(content)
                 item = _with(row.exemplar["item"], _base64(content))
@@ -83,12 +95,17 @@ def check_size(size: int) -> None:
         )
 
 
-def _named(exemplar: dict[str, Any]) -> str | None:
+def _named(exemplar: dict[str, Any]) -> tuple[str, str] | None:
+    """Return what a row names as a whole file, and of which kind it is."""
     item = exemplar.get("item")
-    record = item.get("record") if isinstance(item, dict) else None
+    if not isinstance(item, dict):
+        return None
+    record = item.get("record")
     holder = record if isinstance(record, dict) else item
-    image = holder.get("image") if isinstance(holder, dict) else None
-    return image if isinstance(image, str) else None
+    for kind in FILED:
+        if isinstance(name := holder.get(kind), str):
+            return kind, name
+    return None
 
 
 def _with(item: dict[str, Any], image: str) -> dict[str, Any]:

@@ -20,7 +20,9 @@ from service import sources
 from service.intake import parse_vector
 
 SPACE_KEY = b"semblance.space"  # where a file says in which space its vectors lie
+SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg")
+FILED = ("image", "audio")  # kinds of items that are whole files
 ROW_BYTES_MAX = 8 << 20  # of one row as JSON; the service bounds its parts more tightly
 
 
@@ -43,6 +45,7 @@ class Columns:
     vector: str = "vector"
     image: str = "image"
     reads: str = "reads"
+    audio: str = "audio"
     name: str | None = None
 
 
@@ -139,7 +142,15 @@ def row_of(place: str, done: int, cells: Mapping[str, Any], columns: Columns) ->
 
     Where there is an item beside a vector, the vector is its embedding, and it is kept.
     """
-    own = (columns.id, columns.label, columns.text, columns.vector, columns.image, columns.name)
+    own = (
+        columns.id,
+        columns.label,
+        columns.text,
+        columns.vector,
+        columns.image,
+        columns.audio,
+        columns.name,
+    )
     cells = {name: value for name, value in cells.items() if value is not None or name not in own}
     item, vector, used = _content(cells, columns)
     if not used:
@@ -181,25 +192,33 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
         return None, vector, {columns.vector}
     if columns.name is not None:
         return _record(cells, columns, columns.name)
+    item, used = _item(cells, columns)
+    return item, None, used
+
+
+def _item(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, set[str]]:
+    """Make an item of the first column that holds one; nothing is used where none does."""
     if columns.text in cells:
-        return {"text": cells[columns.text]}, None, {columns.text}
+        return {"text": cells[columns.text]}, {columns.text}
     if columns.image in cells:
-        picture = {"image": _image(cells[columns.image])}
+        picture = {"image": _file(cells[columns.image])}
         reads = cells.get(columns.reads)
-        return picture | ({"reads": reads} if reads else {}), None, {columns.image, columns.reads}
-    return None, None, set()
+        return picture | ({"reads": reads} if reads else {}), {columns.image, columns.reads}
+    if columns.audio in cells:
+        return {"audio": _file(cells[columns.audio])}, {columns.audio}
+    return None, set()
 
 
 def _record(cells: Mapping[str, Any], columns: Columns, name: str) -> tuple[Any, None, set[str]]:
     """Make a record of what a row has of a name and a picture; nothing is used where neither."""
     record = {"name": cells[name]} if name in cells else {}
     if columns.image in cells:
-        record["image"] = _image(cells[columns.image])
+        record["image"] = _file(cells[columns.image])
     return {"record": record}, None, {name, columns.image} if record else set()
 
 
-def _image(cell: Any) -> Any:
-    """Write a picture's bytes as base64, also those that stand beside a path; others stay."""
+def _file(cell: Any) -> Any:
+    """Write a file's bytes as base64, also those that stand beside a path; others stay."""
     if isinstance(cell, dict):
         cell = cell["path"] if cell.get("bytes") is None else cell["bytes"]
     return base64.b64encode(cell).decode() if isinstance(cell, bytes) else cell
@@ -212,9 +231,9 @@ def _as_json(exemplar: dict[str, Any], vector: Any) -> dict[str, Any]:
         ValueError, TypeError, RecursionError: it cannot be written as JSON, or is too large.
         ItemUndecodable: it is named by its vector, which is none.
     """
-    exemplar, picture = _without_picture(exemplar)
+    exemplar, kind, content = _without_file(exemplar)
     spoken = _WRITER.encode(exemplar).encode()
-    if len(spoken) + len(picture) > ROW_BYTES_MAX:
+    if len(spoken) + len(content) > ROW_BYTES_MAX:
         raise ValueError(f"it has more than {ROW_BYTES_MAX} bytes; split it")
     # It will be sent: 400 digits are no number there.
     read: dict[str, Any] = orjson.loads(spoken)
@@ -224,21 +243,22 @@ def _as_json(exemplar: dict[str, Any], vector: Any) -> dict[str, Any]:
         if vector is not None:
             hashed.update(parse_vector(_listed(vector)).tobytes())
         read["id"] = hashed.hexdigest()
-    if picture:
-        read["item"]["image"] = picture
+    if content:
+        read["item"][kind] = content
     return read
 
 
-def _without_picture(exemplar: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Set a picture aside that needs no look: base64 is what it is, and long to read and write.
+def _without_file(exemplar: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+    """Set a file aside that needs no look: base64 is what it is, and long to read and write.
 
     What has no id is named by all of its content, and keeps it.
     """
     item = exemplar["item"]
-    picture = item.get("image") if isinstance(item, dict) else None
-    if exemplar["id"] is None or not isinstance(picture, str) or not picture.isascii():
-        return exemplar, ""
-    return exemplar | {"item": item | {"image": ""}}, picture
+    for kind in FILED if isinstance(item, dict) and exemplar["id"] is not None else ():
+        content = item.get(kind)
+        if isinstance(content, str) and content.isascii():
+            return exemplar | {"item": item | {kind: ""}}, kind, content
+    return exemplar, "", ""
 
 
 def _listed(vector: Any) -> Any:
@@ -273,11 +293,19 @@ def check_columns(names: list[str], columns: Columns, path: Path) -> None:
         raise SourceInvalid(f"{path} has two columns {', '.join(map(repr, twice))}: rename one")
     if columns.name is not None and columns.name not in names:
         raise SourceInvalid(f"{path} has no column {columns.name!r}; it has {', '.join(names)}")
-    if not {columns.text, columns.vector, columns.image, columns.name, "item"} & set(names):
+    held = {columns.text, columns.vector, columns.image, columns.audio, columns.name, "item"}
+    if not held & set(names):
         raise SourceInvalid(
-            f"{path} has no column {columns.text!r} (nor {columns.vector!r}, {columns.image!r}); "
+            f"{path} has no column {columns.text!r} (nor {columns.vector!r}, {columns.image!r}, "
+            f"{columns.audio!r}); "
             f"it has {', '.join(names) or 'none'}: name one with --text-column or --image-column"
         )
+
+
+def filed(name: str) -> str | None:
+    """Tell by its name what kind of item a whole file is: `image`, `audio`, or neither."""
+    lower = name.lower()
+    return "image" if lower.endswith(PICTURES) else "audio" if lower.endswith(SOUNDS) else None
 
 
 def is_utf8(value: str) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from models.errors import ItemEmpty, ItemTooLarge, ModalityUnsupported
-from models.modalities.audio import AudioConfig
 from models.modality import Cut, Item, read_config
+from models.sounds.config import AudioConfig
 from models.sounds.fitting import SILENT, Mono
 from models.sounds.reading import Bounds, blocks
 from models.sounds.resampling import resampled

@@ -47,9 +47,11 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 @click.option("--text-column", default="text", show_default=True)
 @click.option("--vector-column", default="vector", show_default=True)
 @click.option("--image-column", default="image", show_default=True)
+@click.option("--audio-column", default="audio", show_default=True)
 @click.option("--reads-column", default="reads", show_default=True, help="What a picture reads.")
 @click.option("--name-column", help="What a picture shows, in words: both become a record.")
 @click.option("--reads-label", is_flag=True, help="A picture reads its label, if nothing else.")
+@click.option("--windows", is_flag=True, help="Enrol long sounds by windows.")
 @click.option("--thumbnails", is_flag=True, help="Keep a small picture of each in its payload.")
 @LABEL_SCORE
 @click.option("--lexical", is_flag=True, help="Keep words too: a search by text counts them.")
@@ -58,12 +60,13 @@ def command(ctx: click.Context, server: str | None, key: str | None) -> None:
 async def build(client: Client, name: str, source: Path, **options: Any) -> None:
     """Index SOURCE into the gallery NAME.
 
-    SOURCE is a .csv, .tsv, .jsonl or .parquet file, or a folder of texts or pictures (its
-    sub-folders are the labels, or else the names of the pictures), or a .zip of pictures. Columns
-    that are not id, label, text, vector, image or reads become the payload. The image column holds
-    the picture, or the name of its file beside SOURCE; SVGs are drawn. What a picture reads counts
-    too, where the encoder has a tower for it; a name beside it (--name-column) is pooled with it,
-    where both have an encoder of one space. Rows without an id are known by their content.
+    SOURCE is a .csv, .tsv, .jsonl or .parquet file, or a folder of texts, pictures or sounds (its
+    sub-folders are the labels, or else the names of the files), or a .zip of pictures or sounds.
+    Columns that are not id, label, text, vector, image, audio or reads become the payload. The
+    image, or audio, column holds the file, or its name beside SOURCE; SVGs are drawn. What a
+    picture reads counts too, where the encoder has a tower for it; a name beside it (--name-column)
+    is pooled with it, where both have an encoder of one space. Rows without an id are known by
+    their content.
 
     \b
     Run it again after a kill, or when the source has grown: rows that stand already with the same
@@ -82,9 +85,10 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         options["vector_column"],
         options["image_column"],
         options["reads_column"],
+        options["audio_column"],
         options["name_column"],
     )
-    wanted = {name: options[name] for name in ("thumbnails", "reads_label")}
+    wanted = {name: options[name] for name in ("thumbnails", "reads_label", "windows")}
     sent = sending(source, columns, **wanted)
     rejects = open_rejects(options["rejected"], name)
     await create(client, name, options)
@@ -96,7 +100,7 @@ async def build(client: Client, name: str, source: Path, **options: Any) -> None
         f"{tally.rejected} rejected; {state['count']} exemplars in all"
     )
     if tally.truncated:
-        click.echo(f"{tally.truncated} texts were longer than the encoder reads, and were cut")
+        click.echo(f"{tally.truncated} items were longer than the encoder reads, and were cut")
     if tally.rejected:
         raise SomeRejected(f"{tally.rejected} rows were rejected; {rejects.path} says why")
 

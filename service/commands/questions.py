@@ -1,18 +1,16 @@
 """`semblance gallery`, the questions to one: search, identify, scan, verify."""
 
-import base64
 import json
-import mimetypes
 from pathlib import Path
 from typing import Any
 
 import click
 
+from service.asked import FILE_PATH, THRESHOLD, item_of_file, verdict_of
 from service.client import Client
 from service.connected import LABEL_SCORE, with_client
 
 command = click.Group("gallery")
-FILE_PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 FILE = click.option(
     "--file",
     type=FILE_PATH,
@@ -20,7 +18,6 @@ FILE = click.option(
 )
 READS = click.option("--reads", help="What the picture of --file reads.")
 READ = click.option("--read", is_flag=True, help="Have the service read the picture of --file.")
-THRESHOLD = click.option("--threshold", type=float, help="[the gallery's, or the encoder's]")
 
 
 def item_of(
@@ -35,16 +32,6 @@ def item_of(
         return {"text": question}
     item = item_of_file(file)
     return item if not (reads or read) else item | {"reads": reads or True}
-
-
-def item_of_file(file: Path) -> dict[str, Any]:
-    """Make an item of a file, of the kind that its name says."""
-    from models.modality import modality_of_media_type  # noqa: PLC0415 - for files only
-
-    kind = modality_of_media_type(mimetypes.guess_type(file.name)[0] or "")
-    if kind in (None, "text"):
-        raise click.UsageError(f"{file.name} is of no kind that can be asked with")
-    return {str(kind): base64.b64encode(file.read_bytes()).decode()}
 
 
 @command.command("search")
@@ -92,7 +79,9 @@ async def search(
         return
     for hit in hits:
         label = "" if hit["label"] in (None, hit["id"]) else f"  [{hit['label']}]"
-        click.echo(f"{hit['score']:.3f}  {hit['id']}{label}")
+        seconds = hit.get("seconds")
+        when = "" if seconds is None else f"  {seconds[0]:.2f} to {seconds[1]:.2f} s"
+        click.echo(f"{hit['score']:.3f}  {hit['id']}{label}{when}")
 
 
 @command.command("identify")
@@ -142,10 +131,3 @@ async def verify(
     verdicts = {True: "same", False: "not the same", None: "who knows: calibrate the gallery"}
     line = "" if reply["threshold"] is None else f"  threshold {reply['threshold']:.3f}"
     click.echo(f"{verdicts[result['same']]}  score {result['score']:.3f}{line}")
-
-
-def verdict_of(result: dict[str, Any]) -> str:
-    """Word a verdict, its label and its score."""
-    named = f"  {result['label']}" if result["label"] is not None else ""
-    score = "" if result["score"] is None else f"  score {result['score']:.3f}"
-    return f"{result['verdict']}{named}{score}"

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
+from service.asked import FILE_PATH, THRESHOLD, item_of_file, verdict_of
+from service.canvas import canvas_for
 from service.client import Client
-from service.commands.questions import FILE_PATH, THRESHOLD, item_of_file, verdict_of
 from service.connected import LABEL_SCORE, with_client
 
 command = click.Group("gallery")
+OUTPUT = click.Path(dir_okay=False, path_type=Path)
 HOP = click.option("--hop", type=float, help="Of a sound: seconds from one window to the next.")
 WINDOW = click.option(
     "--window", type=float, multiple=True, help="Of a sound: seconds of a window."
@@ -26,6 +28,7 @@ WINDOW = click.option(
 @WINDOW
 @HOP
 @click.option("--unknown", is_flag=True, help="Tell of what is nobody's, too.")
+@click.option("--plot", type=OUTPUT, help="Of a sound: scores over time, as .png or .html.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_client
 async def scan(
@@ -38,6 +41,7 @@ async def scan(
     window: tuple[float, ...],
     hop: float | None,
     unknown: bool,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Find where in FILE, a whole picture or a long sound, what the gallery holds occurs.
@@ -48,8 +52,25 @@ async def scan(
     body: dict[str, Any] = {"item": item, "threshold": threshold, "unknown": unknown}
     body |= {"label_score": label_score, "regions_max": regions, "hop_seconds": hop}
     body["window_seconds"] = list(window) or None
-    reply = await client.gallery("POST", name, "/scan", body)
     is_sound = "audio" in item
+    canvas = None
+    if plot is not None:
+        if not is_sound:
+            raise click.UsageError("--plot is of sounds")
+        try:
+            canvas = canvas_for(plot, f"{file.name} in {name}")
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        body["scores"] = True
+    reply = await client.gallery("POST", name, "/scan", body)
+    if canvas is not None and plot is not None:
+        from service.plots import draw_scan  # noqa: PLC0415 - numpy: for this option only
+
+        draw_scan(canvas, f"{file.name} in {name}", reply)
+        try:
+            canvas.save(plot)
+        except OSError as error:
+            raise click.ClickException(f"{plot} cannot be written: {error.strerror}") from error
     if is_sound:
         reply["found"].sort(key=lambda one: one["seconds"])
     if as_json:

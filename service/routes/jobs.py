@@ -54,6 +54,7 @@ async def take(
     vector_column: Column = "vector",
     image_column: Column = "image",
     reads_column: Column = "reads",
+    audio_column: Column = "audio",
     name_column: Column | None = None,
     space: str | None = None,
 ) -> Response:
@@ -78,6 +79,7 @@ async def take(
         vector_column,
         image_column,
         reads_column,
+        audio_column,
         name_column,
     )
     job = await parts.imports.take(found, request.stream(), suffix, columns, asking.caller)

@@ -1,6 +1,6 @@
-"""A folder of texts or pictures: the path below it is the id, its sub-folders are the labels.
+"""A folder of texts, pictures or sounds: the path below it is the id, its sub-folders are labels.
 
-A picture without a sub-folder is labelled by its name.
+A picture, or a sound, without a sub-folder is labelled by its name.
 """
 
 import os
@@ -8,11 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from service.source import PICTURES, Columns, Source, SourceInvalid, SourceRow, is_utf8
+from service.source import (
+    PICTURES,
+    SOUNDS,
+    Columns,
+    Source,
+    SourceInvalid,
+    SourceRow,
+    filed,
+    is_utf8,
+)
 
 TEXTS = (".txt", ".text", ".md", ".rst")
+READ = (*TEXTS, *PICTURES, *SOUNDS)
 FILE_BYTES_MAX = 1 << 20  # of one text; the service would refuse a longer one anyway
-kind = f"a folder of files that end in {', '.join((*TEXTS, *PICTURES))}"
+kind = f"a folder of files that end in {', '.join(READ)}"
 media_types: dict[str, str] = {}
 
 
@@ -25,7 +35,7 @@ def read(path: Path, _: Columns) -> Source:
     """Open a folder."""
     files, unread = _files(path)
     if not files and not unread:
-        raise SourceInvalid(f"{path} holds no file that ends in {', '.join((*TEXTS, *PICTURES))}")
+        raise SourceInvalid(f"{path} holds no file that ends in {', '.join(READ)}")
 
     def rows() -> Iterator[SourceRow]:
         for error in unread:
@@ -46,9 +56,10 @@ def read(path: Path, _: Columns) -> Source:
 
 
 def _item(file: Path, name: str, label: str | None) -> tuple[dict[str, Any], str | None]:
-    """Read a text; of a picture, which is read later, give the name."""
-    if file.suffix.lower() in PICTURES:
-        return {"image": name}, label or file.stem
+    """Read a text; of a picture or a sound, which is read later, give the name."""
+    kind = filed(file.name)
+    if kind is not None:
+        return {kind: name}, label or file.stem
     if file.stat().st_size > FILE_BYTES_MAX:
         raise ValueError(f"more than {FILE_BYTES_MAX} bytes; split it")
     return {"text": file.read_bytes().decode()}, label
@@ -61,7 +72,7 @@ def _files(path: Path) -> tuple[list[Path], list[OSError]]:
         file
         for folder, _, names in os.walk(path, onerror=unread.append)
         for file in (Path(folder, name) for name in names)
-        if file.suffix.lower() in (*TEXTS, *PICTURES) and file.is_file()
+        if file.suffix.lower() in READ and file.is_file()
     ]
     return sorted(files), unread
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from service.picture_rows import FILE_BYTES_MAX, ReadFile, check_size
-from service.source import PICTURES, Columns, Source, SourceInvalid, SourceRow
+from service.source import PICTURES, SOUNDS, Columns, Source, SourceInvalid, SourceRow, filed
 
 SUFFIX = ".zip"
 HIDDEN = ("__MACOSX/", ".")
-kind = f"a .zip of files that end in {', '.join(PICTURES)}"
+kind = f"a .zip of files that end in {', '.join((*PICTURES, *SOUNDS))}"
 media_types: dict[str, str] = {}
 
 
@@ -27,16 +27,16 @@ def read(path: Path, _: Columns) -> Source:
     names = sorted(
         name
         for name in set(archive.namelist())
-        if PurePosixPath(name).suffix.lower() in PICTURES and not name.startswith(HIDDEN)
+        if filed(name) is not None and not name.startswith(HIDDEN)
     )
     if not names:
-        raise SourceInvalid(f"{path} holds no file that ends in {', '.join(PICTURES)}")
+        raise SourceInvalid(f"{path} holds no file that ends in {', '.join((*PICTURES, *SOUNDS))}")
 
     def rows() -> Iterator[SourceRow]:
         for done, name in enumerate(names, start=1):
             inside = PurePosixPath(name)
             label = inside.stem if len(inside.parts) == 1 else inside.parent.as_posix()
-            item = {"image": name}
+            item = {str(filed(name)): name}
             yield SourceRow(name, done, {"id": name, "label": label, "item": item})
 
     return Source(rows(), len(names), read_file=members(archive))

@@ -52,6 +52,7 @@ OF_ITS_OWN = {
     "interactive_items_max", "drain_seconds_max", "request_seconds_max", "queue_seconds_max",
     "bulk_queue_seconds_max", "call_cost_max", "fetch_seconds_max", "table_bytes_max",
     "table_cells_max", "cell_characters_max",
+    "sound_seconds_max", "windows_max",
 }  # fmt: skip
 
 LONG = "x" * 2100

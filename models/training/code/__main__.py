@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import torch
 
 from models.training.code.delta import add_delta
 from models.training.code.embedding import bundle_searcher
+from models.training.code.further import CODE_TOKENS, further
 from models.training.code.mining import (
     Package,
     folder_package,
@@ -24,11 +26,14 @@ from models.training.code.publishing import metrics_of, publish
 from models.training.code.report import by_language, compare
 from models.training.code.study import prepare, study
 from models.training.code.trials import cosqa, undocumented
-from models.training.sentence_tower import tower_of_bundle
+from models.training.restored import restored
+from models.training.sentence_tower import SentenceTower, tower_of_bundle
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 OUT = click.Path(path_type=Path, dir_okay=False)
+SHARES = (0.5, 0.75, 1.0)  # of what was learnt since MiniLM
+CHECK_STEPS = 25
 
 
 @click.group()
@@ -126,6 +131,50 @@ def study_command(
     click.echo(f"all in {time.monotonic() - began:.0f} s")
 
 
+@main.command("further")
+@click.option("--pairs", type=FILE, required=True, multiple=True, help="What `mine` made.")
+@click.option("--dev", type=FOLDER, help="Folder of CoSQA's dev split, to look at.")
+@click.option("--begin", type=FOLDER, default=Path("models/bundles/code"), show_default=True)
+@click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Gets what is found.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    default=Path(".cache/training/code"),
+    show_default=True,
+    help="For checkpoints and logs.",
+)
+@click.option("--minutes", type=float, default=60.0, show_default=True, help="Of training.")
+@click.option("--layers", type=click.IntRange(1, 6), default=4, show_default=True)
+@click.option("--size", type=click.IntRange(min=2), default=128, show_default=True)
+@click.option("--rate", type=float, default=5e-5, show_default=True)
+@click.option("--tried", default=1000, show_default=True, help="Of the held out, per language.")
+@click.option("--split/--as-it-stands", default=False, help="How code is read.")
+def further_command(
+    pairs: tuple[Path, ...],
+    dev: Path | None,
+    begin: Path,
+    start: Path,
+    out: Path,
+    work: Path,
+    minutes: float,
+    layers: int,
+    size: int,
+    rate: float,
+    tried: int,
+    split: bool,
+) -> None:
+    """Train the shipped encoder on, one way; shares are of what was learnt since MiniLM."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    made = prepare(
+        pairs, dev, start, out, work,
+        device=device, layers=layers, size=size, rate=rate, tell=_tell, tried=tried,
+        with_near=False,
+    )  # fmt: skip
+    made = replace(made, code_tokens=CODE_TOKENS, check_steps=CHECK_STEPS)
+    further(made, restored(SentenceTower(), begin), minutes, SHARES, split=split)
+
+
 @main.command("publish")
 @click.option("--delta", type=FILE, required=True, help="What `study` learnt: delta.npz.")
 @click.option("--report", type=FILE, required=True, help="What `study` measured: report.json.")
@@ -133,7 +182,7 @@ def study_command(
 @click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The bundle's folder.")
 @click.option("--version", default="1", show_default=True, help="Version of the bundle.")
-@click.option("--replace", is_flag=True, help="Replace a bundle that is there.")
+@click.option("--replace", "over", is_flag=True, help="Replace a bundle that is there.")
 def publish_command(
     delta: Path,
     report: Path,
@@ -141,7 +190,7 @@ def publish_command(
     start: Path,
     out: Path,
     version: str,
-    replace: bool,
+    over: bool,
 ) -> None:
     """Publish the bundle of what was learnt, with what was measured of it."""
     found = json.loads(report.read_text(encoding="utf-8"))
@@ -149,7 +198,8 @@ def publish_command(
     add_delta(tower, delta, found["alpha"] if alpha is None else alpha)
     bundle = publish(
         tower, start, out,
-        version=version, metrics=metrics_of(found), unrelated=found["unrelated"], replace=replace,
+        version=version, metrics=metrics_of(found), unrelated=found["unrelated"],
+        split=found.get("split", True), replace=over,
     )  # fmt: skip
     click.echo(f"published {bundle.space} in {out}")
 

@@ -13,6 +13,7 @@ from models.training.objective import Keys, open_objective
 from models.training.sentence_tower import SentenceTower
 
 MOMENTUM = 0.999
+TOGETHER = 32  # sequences of like length, embedded at once on a processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,24 @@ class WithQueue:
 
 
 def embed(tower: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Embed the questions and the codes of a batch."""
+    """Embed the questions and the codes of a batch: unit rows float32 (n, width) each."""
     with torch.autocast(device_of(tower).type, torch.bfloat16):
-        return tower(*batch.questions).float(), tower(*batch.codes).float()
+        questions, codes = _rows(tower, *batch.questions), _rows(tower, *batch.codes)
+    return questions, codes
+
+
+def _rows(tower: nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Embed sequences; on a processor those of like length together, so that less is padding."""
+    if ids.device.type != "cpu":
+        found: torch.Tensor = tower(ids, mask).float()
+        return found
+    lengths = mask.sum(1)
+    order = lengths.argsort()
+    rows = []
+    for some in order.split(TOGETHER):
+        longest = int(lengths[some].max())
+        rows.append(tower(ids[some, :longest], mask[some, :longest]).float())
+    return torch.cat(rows)[order.argsort()]
 
 
 def freeze(tower: SentenceTower, layers: int) -> None:

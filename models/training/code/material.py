@@ -95,19 +95,21 @@ def material_of(
     *,
     near: np.ndarray | None = None,
     split: bool = True,
+    code_tokens: int = CODE_TOKENS,
     seed: int = 0,
 ) -> Material:
     """Tokenize pairs: STYLES questions of each, and its function without and with docstring.
 
     Args:
         split: whether code is parted into words, as the modality `code` parts it.
+        code_tokens: of a function; what is beyond is cut.
     """
     draw = random.Random(seed)  # noqa: S311 - seeded draws of a training
     questions = [question for pair in pairs for question in asked(pair, draw)]
     bare = [written(pair.bare[:CHARACTERS], pair.language, split) for pair in pairs]
     whole = [written(pair.code[:CHARACTERS], pair.language, split) for pair in pairs]
     asked_ids = tokens_of(questions, tokenizer, QUESTION_TOKENS)
-    bare_ids, whole_ids = tokens_of(bare + whole, tokenizer, CODE_TOKENS).chunk(2)
+    bare_ids, whole_ids = tokens_of(bare + whole, tokenizer, code_tokens).chunk(2)
     return Material(
         questions=Tokens(asked_ids.view(len(pairs), STYLES, -1).to(device)),
         bare=Tokens(bare_ids.to(device)),
@@ -118,9 +120,12 @@ def material_of(
 
 
 def written(code: str, language: str, split: bool = True) -> str:
-    """Write a function as the modality `code` gives it to the tokenizer."""
-    content = content_of(code, language)
-    return spelled(content) if split else content.replace("\n", " ", 1).lstrip()
+    """Write a function as the modality `code` gives it to the tokenizer.
+
+    >>> written("def readAll(): ...", "python"), written("def readAll(): ...", "python", False)
+    ('python def read All ...', 'def readAll(): ...')
+    """
+    return spelled(content_of(code, language)) if split else code
 
 
 def tokens_of(texts: Sequence[str], tokenizer: Tokenizer, most: int) -> torch.Tensor:

@@ -33,7 +33,6 @@ PREPROCESSING: Mapping[str, object] = {
     "pad_id": 0,
     "prompts": {},
     "default_prompt": "",
-    "split_identifiers": True,
 }
 PROBE = (
     content_of('def add(a, b):\n    """Add two numbers."""\n    return a + b', "python"),
@@ -43,6 +42,7 @@ PROBE = (
 )
 MEASURES = ("mrr", "recall@1", "recall@10")
 COMMAND = "python -m models.training.code study --pairs PAIRS --dev DEV --out OUT --minutes 4.5"
+FURTHER = "python -m models.training.code further --pairs PAIRS --dev DEV --out OUT --minutes 60"
 TRAINED_ON = (
     "Pairs of docstring and function of CPython's standard library, of some 120 packages under "
     "MIT, BSD, Apache or similar licences, and of TheAlgorithms/Python, as `python -m "
@@ -60,6 +60,7 @@ def publish(
     version: str,
     metrics: Sequence[Metric],
     unrelated: float,
+    split: bool,
     replace: bool = False,
 ) -> Bundle:
     """Make the bundle of a tower; its probe is the tower's own.
@@ -68,13 +69,15 @@ def publish(
         start: the bundle whose tokenizer it has.
         metrics: what was measured of it.
         unrelated: the 99 % quantile of the scores of questions and functions of other packages.
+        split: whether it reads code parted into words, rather than as it stands.
 
     Raises:
         ProbeMismatch: the bundle does not compute what the tower does.
         FileExistsError: the destination is there, and `replace` is not set.
     """
     tower = tower.cpu().eval()
-    modality = open_modality("code", PREPROCESSING, start)
+    preprocessing = {**PREPROCESSING, "split_identifiers": split}
+    modality = open_modality("code", preprocessing, start)
     features = [modality.decode(Item("code", content)) for content in PROBE]
     feeds = modality.collate(features)
     example = tuple(torch.from_numpy(feeds[name]) for name in modality.inputs)
@@ -86,7 +89,7 @@ def publish(
         description="Code search encoder: finds functions by questions in English; "
         "all-MiniLM-L6-v2 trained on with docstrings.",
         modality="code",
-        preprocessing=dict(PREPROCESSING),
+        preprocessing=preprocessing,
         dim=rows.shape[1],
         precision="fp16-stored",
         licence="Apache-2.0",
@@ -122,7 +125,7 @@ def metrics_of(report: Mapping[str, Any]) -> list[Metric]:
             split="dev, never trained on" if trial.startswith("cosqa") else "packages held out",
             value=round(figures["code"][measure], 4),
             baseline=round(figures["MiniLM"][measure], 4),
-            command=COMMAND,
+            command=COMMAND if report.get("split", True) else FURTHER,
         )
         for trial, figures in trials.items()
         for measure in MEASURES

@@ -17,7 +17,13 @@ from models.training.code.bm25 import neighbours
 from models.training.code.delta import between, write_delta
 from models.training.code.embedding import TOKENS_MAX, embedded_ids, tower_searcher
 from models.training.code.learning import InBatch, Way, WithQueue, freeze
-from models.training.code.material import Material, material_of, tokens_of, written
+from models.training.code.material import (
+    CODE_TOKENS,
+    Material,
+    material_of,
+    tokens_of,
+    written,
+)
 from models.training.code.pairs import Pair, held_out, read_pairs, says, sentence
 from models.training.code.report import by_language, compare, failures, unrelated_quantile
 from models.training.code.soften import kinds_of
@@ -50,19 +56,21 @@ class Study:
 
     Args:
         start: MiniLM's tower.
-        near: of each pair, whom BM25 confuses with it.
+        near: of each pair, whom BM25 confuses with it; None where no way asks.
         trials: by whose figures the best is chosen: Python of packages that are kept from training,
             and web queries.
         others: pairs in other languages, of packages that are kept from training.
         out: folder for figures and what was learnt.
         work: folder for checkpoints and logs.
         layers: how many of its last layers learn.
+        code_tokens: of a function, while it is learnt from.
+        check_steps: steps between two checkpoints.
     """
 
     start: SentenceTower
     tokenizer: Tokenizer
     learnt: Sequence[Pair]
-    near: NDArray[np.int32]
+    near: NDArray[np.int32] | None
     trials: Sequence[Trial]
     others: Sequence[Pair]
     out: Path
@@ -72,21 +80,35 @@ class Study:
     size: int
     rate: float
     tell: Tell
+    code_tokens: int = CODE_TOKENS
+    check_steps: int = 1_000_000_000
 
     def material(self, way: Way) -> Material:
         """Tokenize the pairs as a way reads them."""
         return material_of(
-            self.learnt, self.tokenizer, self.device, near=self.near, split=way.split
-        )
+            self.learnt, self.tokenizer, self.device,
+            near=self.near, split=way.split, code_tokens=self.code_tokens,
+        )  # fmt: skip
 
-    def learn(self, name: str, way: Way, material: Material, minutes: float) -> SentenceTower:
-        """Train a tower one way for some minutes."""
+    def learn(
+        self,
+        name: str,
+        way: Way,
+        material: Material,
+        minutes: float,
+        begin: SentenceTower | None = None,
+    ) -> SentenceTower:
+        """Train a tower one way for some minutes.
+
+        Args:
+            begin: what it begins with; by default, the start.
+        """
         torch.manual_seed(0)
-        tower = copy.deepcopy(self.start).to(self.device)
+        tower = copy.deepcopy(begin or self.start).to(self.device)
         freeze(tower, self.layers)
         schedule = Schedule(
             steps=STEPS, size=self.size, rate=self.rate, warm=20, decay=0.01, averaged=0.99,
-            report_steps=50, check_steps=1_000_000_000, minutes=minutes,
+            report_steps=20, check_steps=self.check_steps, minutes=minutes,
         )  # fmt: skip
         kinds = kinds_of(self.tokenizer).to(self.device)
         mask_id = self.tokenizer.token_to_id("[MASK]") or 0
@@ -119,10 +141,13 @@ class Study:
         told = {}
         for alpha in alphas:
             between(start, end, alpha, tower)
-            told[alpha] = {
-                trial.name: _mrr(trial, *(embedded_ids(tower, ids) for ids in both))
-                for trial, both in zip(self.trials, asked, strict=True)
-            }
+            # On a processor, in half of the time; what is published is measured as it is served.
+            with torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cpu"):
+                told[alpha] = {
+                    trial.name: _mrr(trial, *(embedded_ids(tower, ids, 64) for ids in both))
+                    for trial, both in zip(self.trials, asked, strict=True)
+                }
+            self.tell(f"{alpha}: {told[alpha]}")
         return told
 
 
@@ -154,7 +179,7 @@ def study(made: Study, minutes: float) -> None:
     if long.score > kept.score:
         kept = long
         write_delta(made.out / "delta.npz", made.start, long.tower)
-    _compare(made, kept)
+    report(made, kept, split=WAYS[best].split)
     unsplit = replace(WAYS[best], split=False)
     _one(made, f"{best}-unsplit", unsplit, made.material(unsplit), minutes * SHORT, (1.0,), told)
 
@@ -195,16 +220,20 @@ def _one(
     return Learnt(means[best], best, tower)
 
 
-def _compare(made: Study, learnt: Learnt) -> None:
-    """Write the figures of the encoder beside those of what it has to beat."""
+def report(made: Study, learnt: Learnt, *, split: bool) -> None:
+    """Write the figures of the encoder beside those of what it has to beat.
+
+    Args:
+        split: whether it reads code parted into words.
+    """
     tower = copy.deepcopy(made.start).to(made.device).eval()
     start = copy.deepcopy(tower)
     between(start, learnt.tower.to(made.device), learnt.alpha, tower)
-    told: dict[str, object] = {"alpha": learnt.alpha}
+    told: dict[str, object] = {"alpha": learnt.alpha, "split": split}
     for trial in (*made.trials, *by_language(made.others)):
         scores = [
-            tower_searcher(one, made.tokenizer, split).scores(trial)
-            for one, split in ((start, False), (tower, True))
+            tower_searcher(one, made.tokenizer, parted).scores(trial)
+            for one, parted in ((start, False), (tower, split))
         ]
         told.setdefault("unrelated", unrelated_quantile(scores[1], trial.truth))
         found = compare(trial, *scores)
@@ -250,26 +279,30 @@ def prepare(
     size: int,
     rate: float,
     tell: Tell,
+    tried: int = TRIED_MAX,
+    with_near: bool = True,
 ) -> Study:
     """Read the pairs, part them by package, and find who is near whom.
 
     Args:
         dev: folder of CoSQA's dev split, which is looked at and never learnt from.
         start: the bundle whose weights are started from.
+        tried: pairs of other packages that are asked for, at most.
+        with_near: whether it is found who is near whom, which takes minutes.
     """
     every = [pair for pair in read_pairs(*pairs) if says(pair.told)]
     away = [pair for pair in every if held_out(pair.package)]
     learnt = capped([pair for pair in every if not held_out(pair.package)])
     order = np.random.default_rng(0).permutation(len(away))
     away = [away[i] for i in order]
-    python = [pair for pair in away if pair.language == "python"][:TRIED_MAX]
-    others = [pair for pair in away if pair.language != "python"][:TRIED_MAX]
+    python = [pair for pair in away if pair.language == "python"][:tried]
+    others = [pair for pair in away if pair.language != "python"][:tried]
     tell(f"{len(learnt)} pairs to learn from, {len(python)} and {len(others)} of other packages")
     return Study(
         start=tower_of_bundle(start),
         tokenizer=Tokenizer.from_file(str(start / "tokenizer.json")),
         learnt=learnt,
-        near=near_of(learnt, work / "near.npy", tell),
+        near=near_of(learnt, work / "near.npy", tell) if with_near else None,
         trials=[docstrings(python), *([cosqa(dev)] if dev else [])],
         others=others,
         out=out,

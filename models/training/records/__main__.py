@@ -1,7 +1,10 @@
-"""`python -m models.training.records`: names by their readings, beside what needs no training."""
+"""`python -m models.training.records`: names by their readings, records by their fields.
+
+Each beside what needs no training.
+"""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,13 +15,16 @@ from models.onnx_encoder import OnnxEncoder
 from models.training.evaluation import Rows, auc
 from models.training.publishing import bundle_embed
 from models.training.records import trials
-from models.training.records.baselines import STRINGS, Scorer, by_encoder
+from models.training.records.baselines import STRINGS, Scorer, by_encoder, with_strings
 from models.training.records.pool import open_pool
+from models.training.records.tables import record_lines
 from models.training.records.trials import NameTrial
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 ENCODERS = ("minilm", "names")
 SLOW = ("Jaro-Winkler", "token set", "minilm")  # minutes among a hundred thousand names
+AMONG = 40  # best of either, to tell what could be had by looking at them again
+BOTH = "names and Levenshtein"
 WEIGHTS = (0.3, 0.5, 0.7)  # of the picture, beside its reading
 
 
@@ -28,7 +34,21 @@ WEIGHTS = (0.3, 0.5, 0.7)  # of the picture, beside its reading
 @click.option("--bundles", type=FOLDER, default=Path("models/bundles"), show_default=True)
 @click.option("--all-names", is_flag=True, help="Also among all brand names: minutes.")
 def main(data: Path, work: Path, bundles: Path, all_names: bool) -> None:
-    """Print the share of readings whose name is found first, by each method, as a table."""
+    """Print how often each method finds a name by its reading, and tells pairs of records apart."""
+    held = name_trials(data, work, all_names=all_names)
+    pairs = labelled(data / "records" / "name_bench.csv")
+    for line in name_lines(held, pairs, bundles):
+        click.echo(line)
+    if (bundles / "crops").exists():
+        for line in with_crops(bundles, held):
+            click.echo(line)
+    click.echo()
+    for line in record_lines(data / "records", bundles):
+        click.echo(line)
+
+
+def name_trials(data: Path, work: Path, *, all_names: bool) -> dict[str, NameTrial]:
+    """List the trials of which everything is at hand."""
     pool = open_pool(data, work)
     made: dict[str, NameTrial | None] = {
         "drawn": trials.drawn(pool),
@@ -38,20 +58,32 @@ def main(data: Path, work: Path, bundles: Path, all_names: bool) -> None:
     }
     if all_names:
         made["among all names"] = trials.directories(data, others=pool.brands)
-    held = {name: trial for name, trial in made.items() if trial is not None}
-    click.echo(f"| R@1 | {' | '.join(held)} | name_bench, AUC |")
-    click.echo(f"|---|{'---|' * (len(held) + 1)}")
+    return {name: trial for name, trial in made.items() if trial is not None}
+
+
+def name_lines(
+    held: Mapping[str, NameTrial], pairs: Sequence[tuple[str, str, bool]], bundles: Path
+) -> Iterator[str]:
+    """Tell how often each method finds a name first, and how well it tells labelled pairs apart."""
+    yield f"| R@1 | {' | '.join(held)} | name_bench, AUC |"
+    yield f"|---|{'---|' * (len(held) + 1)}"
     sizes = (f"{len(t.readings)} / {len(t.names)}" for t in held.values())
-    click.echo(f"| asked / names | {' | '.join(sizes)} | |")
+    yield f"| asked / names | {' | '.join(sizes)} | |"
     folders = [bundles / name for name in ENCODERS if (bundles / name).exists()]
     scorers = STRINGS | {folder.name: by_encoder(folder) for folder in folders}
-    pairs = labelled(data / "records" / "name_bench.csv")
+    if "names" in scorers:
+        scorers[BOTH] = with_strings(scorers["names"])
     for name, score in scorers.items():
         cells = [cell(name, score, kind, trial) for kind, trial in held.items()]
-        click.echo(f"| {name} | {' | '.join(cells)} | {told_apart(score, pairs):.3f} |")
-    if (bundles / "crops").exists():
-        for line in with_crops(bundles, held):
-            click.echo(line)
+        yield f"| {name} | {' | '.join(cells)} | {told_apart(score, pairs):.3f} |"
+    if "names" in scorers:
+        two = [scorers["names"], scorers["Levenshtein"]]
+        found = (
+            trials.found_among([one(trial.readings, trial.names) for one in two], trial, AMONG)
+            for trial in held.values()
+        )
+        cells = [f"{share:.3f}" for share in found]
+        yield f"| among the {AMONG} best of `names` or of Levenshtein | {' | '.join(cells)} | |"
 
 
 def cell(name: str, score: Scorer, kind: str, trial: NameTrial) -> str:
@@ -61,7 +93,7 @@ def cell(name: str, score: Scorer, kind: str, trial: NameTrial) -> str:
     return f"{trials.found_first(score(trial.readings, trial.names), trial):.3f}"
 
 
-def with_crops(bundles: Path, held: dict[str, NameTrial]) -> list[str]:
+def with_crops(bundles: Path, held: Mapping[str, NameTrial]) -> list[str]:
     """Measure the picture alone, and pooled with its reading, where there are pictures."""
     read = _rows(OnnxEncoder.open(bundles / "names", provider="cpu"), "text")
     see = _rows(OnnxEncoder.open(bundles / "crops", provider="cpu"), "image")

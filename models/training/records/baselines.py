@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
+from models.texts.characters import romanised
 from models.training.evaluation import Rows
 from models.training.publishing import bundle_embed
 from models.training.recipe import Encoded
@@ -42,14 +43,29 @@ def by_encoder(folder: Path) -> Scorer:
     embed = bundle_embed(OnnxEncoder.open(folder, provider="cpu"))
 
     def scores(queries: Sequence[str], names: Sequence[str]) -> Rows:
-        asked, filed = (_in_order_of_length(embed, texts) for texts in (queries, names))
+        asked, filed = (in_order_of_length(embed, texts) for texts in (queries, names))
         found: Rows = asked @ filed.T
         return found
 
     return scores
 
 
-def _in_order_of_length(
+def with_strings(score: Scorer) -> Scorer:
+    """Let the distance of strings count as much, of what `names` sees of a text.
+
+    So `semblance link` scores a field with `rerank` at one half.
+    """
+    alike = by_distance(Levenshtein.normalized_similarity)
+
+    def both(queries: Sequence[str], names: Sequence[str]) -> Rows:
+        written = [[romanised(text) for text in texts] for texts in (queries, names)]
+        found: Rows = (score(queries, names) + alike(*written)) / 2
+        return found
+
+    return both
+
+
+def in_order_of_length(
     embed: Callable[[Sequence[Encoded]], NDArray[np.float32]], texts: Sequence[str]
 ) -> Rows:
     """Embed texts, short ones together, as the service does."""

@@ -2,7 +2,8 @@
 
 `python -m models.training.records.readings --data DATA --work WORK --lines 3000` draws lines, wears
 them, has them read (Debian's tesseract-ocr and tesseract-ocr-fra), keeps them in WORK, and counts
-the confusions of all that is there. With `--tried` the lines are names that are kept for trials.
+the confusions of all that is there. With `--tried` the lines are names that are kept for trials,
+and nothing is counted.
 """
 
 import json
@@ -103,7 +104,7 @@ def kept(work: Path) -> list[Reading]:
 @click.option("--work", type=FOLDER, required=True)
 @click.option("--lines", default=3000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-@click.option("--tried", is_flag=True, help="Print names that are kept for trials only.")
+@click.option("--tried", is_flag=True, help="Print names kept for trials; count nothing.")
 def main(data: Path, work: Path, lines: int, seed: int, tried: bool) -> None:
     """Draw, wear and read lines, add them to those that are kept, and count what is confused."""
     naming, press, draw = Naming(open_pool(data, work)), Press(FONTS), random.Random(seed)  # noqa: S311
@@ -115,8 +116,9 @@ def main(data: Path, work: Path, lines: int, seed: int, tried: bool) -> None:
             for (name, rest, _), read in zip(some, reads, strict=True):
                 line = asdict(Reading(name, rest, read))
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    learnt = [(one.name + one.rest, one.read) for one in kept(work) if not unseen(one.name)]
-    confusions.save(confusions.fit(learnt))
+    if not tried:
+        learnt = [(one.name + one.rest, one.read) for one in kept(work) if not unseen(one.name)]
+        confusions.save(confusions.fit(learnt))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,13 @@ def found_first(scores: Rows, trial: NameTrial) -> float:
     return float(((own >= best) / (scores >= best[:, None]).sum(1)).mean())
 
 
+def found_among(scores: Sequence[Rows], trial: NameTrial, k: int) -> float:
+    """Tell the share of readings whose own name is among the k best by any of several scores."""
+    rows, truth = np.arange(len(trial.truth)), list(trial.truth)
+    found = [(some > some[rows, truth][:, None]).sum(1) < k for some in scores]
+    return float(np.logical_or.reduce(found).mean())
+
+
 def drawn(pool: Pool) -> NameTrial:
     """Draw unseen names, half of them nearly the same as the others, and a reading of each."""
     pairs = NamePairs(pool, DRAWN_SEED, tried=True)

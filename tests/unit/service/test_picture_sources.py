@@ -16,7 +16,7 @@ from PIL import Image
 from models.errors import InputError, ItemTooLarge, ItemUndecodable
 from models.pictures.thumbnail import thumbnail
 from service.builder import sending
-from service.picture_rows import FILE_BYTES_MAX, files_inside, with_pictures
+from service.picture_rows import FILE_BYTES_MAX, files_inside, with_files
 from service.source import Columns, SourceInvalid, SourceRow, open_source
 from service.svg import Rasteriser, check, is_svg
 from tests.pictures import encoded, noise, turned
@@ -38,7 +38,7 @@ def rows_of(
     source = open_source(path, columns or Columns())
     beside = files_inside(path if path.is_dir() else path.parent)
     reader = source.read_file or beside
-    return list(with_pictures(source, reader, thumbnails=thumbnails, reads_label=reads_label))
+    return list(with_files(source, reader, thumbnails=thumbnails, reads_label=reads_label))
 
 
 def told(rows: list[SourceRow]) -> list[tuple[str, str | None]]:

@@ -16,6 +16,7 @@ from models.modality import Item, read_item  # noqa: E402
 from models.onnx_encoder import OnnxEncoder  # noqa: E402
 from models.training.code import study as studied  # noqa: E402
 from models.training.code.delta import add_delta, between, write_delta  # noqa: E402
+from models.training.code.further import further  # noqa: E402
 from models.training.code.learning import Way, WithQueue, embed, freeze  # noqa: E402
 from models.training.code.material import Material, material_of  # noqa: E402
 from models.training.code.pairs import Pair  # noqa: E402
@@ -24,6 +25,7 @@ from models.training.code.questions import STYLES  # noqa: E402
 from models.training.code.soften import Kind, kinds_of, soften  # noqa: E402
 from models.training.code.study import WAYS, Study, study  # noqa: E402
 from models.training.code.trials import docstrings  # noqa: E402
+from models.training.restored import restored  # noqa: E402
 from models.training.sentence_tower import SentenceTower, Shape  # noqa: E402
 
 TOKENIZER = Path("models/bundles/minilm/tokenizer.json").resolve()
@@ -188,21 +190,28 @@ def test_every_way_learns_and_the_best_is_compared(
     assert any(changed)
 
 
-def test_what_was_learnt_is_published_and_computes_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("split", [True, False])
+def test_what_was_learnt_is_published_and_computes_the_same(tmp_path: Path, split: bool) -> None:
     tower = small().eval()
+    with torch.no_grad():  # of weights that are equal, a graph keeps one
+        for weight in tower.parameters():
+            weight.add_(0.01 * torch.randn_like(weight))
     figures = {"mrr": 0.5, "recall@1": 0.25, "recall@10": 0.75}
     report = {
         "alpha": 0.5,
+        "split": split,
         "cosqa-dev": {"figures": {"code": figures, "MiniLM": {**figures, "mrr": 0.4}}},
     }
     bundle = publish(
         tower, TOKENIZER.parent, tmp_path / "code",
-        version="2", metrics=metrics_of(report), unrelated=0.123,
+        version="2", metrics=metrics_of(report), unrelated=0.123, split=split,
     )  # fmt: skip
     encoder = OnnxEncoder.open(tmp_path / "code", threads=1, provider="cpu")
     assert (encoder.modality, encoder.dim) == ("code", 16)
     assert bundle.manifest.unrelated_score_q99 == 0.123
+    assert bundle.manifest.preprocessing["split_identifiers"] is split
     (mrr, *_) = bundle.manifest.metrics
+    assert ("further" in mrr.command) is not split
     assert (mrr.name, mrr.dataset, mrr.value, mrr.baseline) == ("mrr", "cosqa-dev", 0.5, 0.4)
     item = read_item("code", {"code": "def readAll(path): return 1", "language": "python"})
     features = [encoder.decode(item), encoder.decode(Item("text", "read all"))]
@@ -211,3 +220,43 @@ def test_what_was_learnt_is_published_and_computes_the_same(tmp_path: Path) -> N
         expected = tower(*(torch.from_numpy(feeds[n]) for n in ("input_ids", "attention_mask")))
     # The bundle's weights are stored as float16.
     np.testing.assert_allclose(encoder.forward(features), expected.numpy(), atol=2e-3)
+    again = restored(SentenceTower(Shape(width=16, heads=2, inner=24, layers=2)), tmp_path / "code")
+    with torch.no_grad():
+        rows = again(*(torch.from_numpy(feeds[n]) for n in ("input_ids", "attention_mask")))
+    np.testing.assert_allclose(rows.numpy(), encoder.forward(features), atol=1e-5)
+    with pytest.raises(ValueError, match="no weight"):
+        restored(SentenceTower(Shape(width=16, heads=2, inner=24, layers=3)), tmp_path / "code")
+
+
+def test_what_is_learnt_further_begins_where_the_encoder_stands(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studied, "STEPS", 2)
+    begin = small()
+    with torch.no_grad():
+        for weight in begin.layers.parameters():
+            weight.add_(0.01 * torch.randn_like(weight))
+    away = [replace(pair, package="q") for pair in pairs()[::7]]
+    made = Study(
+        start=small(), tokenizer=tokenizer, learnt=pairs(), near=None, trials=[docstrings(away)],
+        others=[], out=tmp_path / "out", work=tmp_path / "work", device=torch.device("cpu"),
+        layers=1, size=8, rate=1e-9, tell=lambda _: None, code_tokens=20, check_steps=1,
+    )  # fmt: skip
+    learnt = further(made, begin, 10, (0.5, 1.0), split=False)
+    # So slow a rate changes nothing: what was learnt since the start is what was known before.
+    tower = small()
+    add_delta(tower, tmp_path / "out" / "delta.npz")
+    for found, expected in zip(tower.parameters(), begin.parameters(), strict=True):
+        torch.testing.assert_close(found, expected, atol=4e-4, rtol=0)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["split"] is False
+    assert report["alpha"] == learnt.alpha in (0.5, 1.0)
+
+
+def test_sequences_of_like_length_embed_as_all_at_once(material: Material) -> None:
+    tower, batch = small().eval(), material.draw(2, 90)
+    with torch.no_grad():
+        found = embed(tower, batch)
+        expected = tower(*batch.questions), tower(*batch.codes)
+    for rows, whole in zip(found, expected, strict=True):
+        torch.testing.assert_close(rows, whole.float(), atol=2e-2, rtol=0)  # bfloat16

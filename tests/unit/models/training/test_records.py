@@ -124,6 +124,14 @@ def test_a_tie_of_two_counts_half() -> None:
     assert trials.found_first(scores, trial) == 0.75
 
 
+def test_a_name_is_among_the_best_of_either() -> None:
+    trial = trials.NameTrial(["a", "b", "c"], ["x", "y", "z"], [0, 1, 2])
+    one = np.array([[3, 2, 1], [3, 2, 1], [3, 2, 1]], np.float32)
+    assert trials.found_among([one], trial, 1) == pytest.approx(1 / 3)
+    assert trials.found_among([one], trial, 2) == pytest.approx(2 / 3)
+    assert trials.found_among([one, -one], trial, 1) == pytest.approx(2 / 3)
+
+
 def test_names_are_mined_that_lie_nearest() -> None:
     tower = NameEncoder(dim=16).eval()
     names = ["dufour", "dufous", "dufoux", "dufoun", "martin", "martih", "martim", "martix"]
