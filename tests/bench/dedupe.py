@@ -33,7 +33,7 @@ ROWS_MAX = int(os.environ.get("ROWS", "1000000"))
 KINDS = os.environ.get("KINDS", "vectors,names").split(",")
 SIZES = {"vectors": (10_000, 100_000, 1_000_000), "names": (10_000, 100_000)}
 DIM, K, COPIES = 192, 5, 0.2
-SECONDS_MAX = 3000
+SECONDS_MAX = 7200
 
 
 def figures() -> list[Figure]:

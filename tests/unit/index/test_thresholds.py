@@ -48,8 +48,8 @@ def test_without_labels_the_cut_is_nearly_the_best(seed: int, same: int, wide: f
     told = without_labels(pairs).best(pairs.scores)
     assert f1_at(pairs, truth, told.threshold) > best_f1(pairs, truth) - 0.02
     assert told.low <= told.threshold <= told.high
-    assert told.f1 == pytest.approx(f1_at(pairs, truth, told.threshold), abs=0.03)
-    assert told.matches == pytest.approx(same, rel=0.1)
+    assert told.f1 == pytest.approx(f1_at(pairs, truth, told.threshold), abs=0.04)
+    assert told.matches == pytest.approx(same, rel=0.15)
 
 
 def test_the_interval_holds_the_best_cut_as_often_as_it_says() -> None:
