@@ -111,7 +111,7 @@ def _rows(tower: nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tens
     lengths = mask.sum(1)
     order = lengths.argsort()
     rows = []
-    for some in order.split(TOGETHER):
+    for some in torch.split(order, TOGETHER):
         longest = int(lengths[some].max())
         rows.append(tower(ids[some, :longest], mask[some, :longest]).float())
     return torch.cat(rows)[order.argsort()]

@@ -59,7 +59,7 @@ def with_strings(score: Scorer) -> Scorer:
 
     def both(queries: Sequence[str], names: Sequence[str]) -> Rows:
         written = [[romanised(text) for text in texts] for texts in (queries, names)]
-        found: Rows = (score(queries, names) + alike(*written)) / 2
+        found: Rows = np.mean([score(queries, names), alike(*written)], axis=0, dtype=np.float32)
         return found
 
     return both

@@ -101,10 +101,10 @@ def _of_field(
     compared: Compared, left: Sequence[str], right: Sequence[str]
 ) -> tuple[NDArray[np.int64], Scores]:
     """Compare where both have a value: which pairs these are, and their scores."""
-    both = np.flatnonzero([bool(a) and bool(b) for a, b in zip(left, right, strict=True)])
-    if not len(both):
-        return both, np.zeros(0, np.float32)
-    return both, compared([left[i] for i in both], [right[i] for i in both])
+    there = [place for place, two in enumerate(zip(left, right, strict=True)) if all(two)]
+    if not there:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    return np.array(there), compared([left[i] for i in there], [right[i] for i in there])
 
 
 class Weighed:
