@@ -198,12 +198,6 @@ def _item(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, set[str]]:
     """Make an item of what a row has, and tell the columns that it stands in; or none."""
     if columns.name is not None:
         return _record(cells, columns, columns.name)
-    item, used = _item(cells, columns)
-    return item, None, used
-
-
-def _item(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, set[str]]:
-    """Make an item of the first column that holds one; nothing is used where none does."""
     if columns.text in cells:
         return {"text": cells[columns.text]}, {columns.text}
     if columns.image in cells:

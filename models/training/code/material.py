@@ -123,7 +123,7 @@ def written(code: str, language: str, split: bool = True) -> str:
     """Write a function as the modality `code` gives it to the tokenizer.
 
     >>> written("def readAll(): ...", "python"), written("def readAll(): ...", "python", False)
-    ('python def read All ...', 'def readAll(): ...')
+    ('python def read All', 'def readAll(): ...')
     """
     return spelled(content_of(code, language)) if split else code
 
