@@ -190,6 +190,12 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
         return item, vector, {"item", columns.vector}
     if vector is not None:
         return None, vector, {columns.vector}
+    item, used = _item(cells, columns)
+    return item, None, used
+
+
+def _item(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, set[str]]:
+    """Make an item of what a row has, and tell the columns that it stands in; or none."""
     if columns.name is not None:
         return _record(cells, columns, columns.name)
     if columns.text in cells:
@@ -203,12 +209,12 @@ def _content(cells: Mapping[str, Any], columns: Columns) -> tuple[Any, Any, set[
     return None, set()
 
 
-def _record(cells: Mapping[str, Any], columns: Columns, name: str) -> tuple[Any, None, set[str]]:
+def _record(cells: Mapping[str, Any], columns: Columns, name: str) -> tuple[Any, set[str]]:
     """Make a record of what a row has of a name and a picture; nothing is used where neither."""
     record = {"name": cells[name]} if name in cells else {}
     if columns.image in cells:
         record["image"] = _file(cells[columns.image])
-    return {"record": record}, None, {name, columns.image} if record else set()
+    return {"record": record}, {name, columns.image} if record else set()
 
 
 def _file(cell: Any) -> Any:
