@@ -1,12 +1,13 @@
 """Deduplication over the wire: records, on terms, to pairs and clusters."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
+from index.errors import ScoresInseparable
 from index.linking.held import Cluster, sizes
 from service.answers import check_size
 from service.asking import Asking
@@ -15,7 +16,7 @@ from service.records.asked import schema_for
 from service.records.deduping import Deduped, DedupeTerms, dedupe
 from service.records.explain import cut, reason, told
 from service.records.golden import chosen
-from service.records.pooling import pooled
+from service.records.pooling import Pooled, pooled
 from service.records.schema import Field
 from service.records.scoring import FieldScore
 from service.records.shelved import Shelved
@@ -24,6 +25,8 @@ from service.records.weighing import why_weighed
 from service.settings import Settings
 
 SIDE = "records"  # what messages call them
+FEW_RECORDS = 100  # have too few pairs to tell two kinds apart by their scores
+USUAL_THRESHOLD = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Deduper:
         Raises:
             RequestInvalid: too many records, or the fields mean nothing.
             ReplyTooLarge: so many candidates may not be told.
-            ScoresInseparable: no threshold was given, and the scores tell none.
+            ScoresInseparable: no threshold was given, and the scores of many records tell none.
         """
         failed: list[Failed] = []
         names = None if asked.fields is None else [one.name for one in asked.fields]
@@ -73,14 +76,26 @@ class Deduper:
         asking.check_time()
         records = Records(table, made)
 
-        def work() -> tuple[Deduped, list[list[FieldScore]]]:
-            found = dedupe(made, asked.terms)
+        def work() -> tuple[Deduped, list[list[FieldScore]], list[str]]:
+            found, notes = _deduped(made, asked.terms)
             terms = asked.terms
-            return found, why_weighed(made, found.pairs, terms.rerank, terms.missing)
+            return found, why_weighed(made, found.pairs, terms.rerank, terms.missing), notes
 
         with asking.timings.stage("search"):
-            found, why_paired = await run_sync(work, limiter=self._turns)
-        return _reply(records, found, why_paired, asked.golden, schema.notes, failed)
+            found, why_paired, notes = await run_sync(work, limiter=self._turns)
+        notes = [*schema.notes, *notes]
+        return _reply(records, found, why_paired, asked.golden, notes, failed)
+
+
+def _deduped(records: Pooled, terms: DedupeTerms) -> tuple[Deduped, list[str]]:
+    """Deduplicate; so few records that their scores tell no threshold are cut at a usual one."""
+    try:
+        return dedupe(records, terms), []
+    except ScoresInseparable as error:
+        if records.n > FEW_RECORDS:
+            raise
+        note = f"cut at {USUAL_THRESHOLD}, which suits names, for want of a threshold: {error}"
+        return dedupe(records, replace(terms, threshold=USUAL_THRESHOLD)), [note]
 
 
 def _reply(

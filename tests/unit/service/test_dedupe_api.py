@@ -70,10 +70,20 @@ def test_what_cannot_be_read_is_told_and_counts_as_missing(tmp_path: Path) -> No
     play(tmp_path, scene, encoders=[FakeEncoder()])
 
 
+def test_few_records_are_cut_at_a_usual_threshold_which_is_told(tmp_path: Path) -> None:
+    async def scene(client: httpx.AsyncClient) -> None:
+        records = [{"name": "Acme"}, {"name": "Zeta"}, {"name": "Acme"}]
+        reply = await post(client, "/v1/dedupe", {"records": records})
+        assert [one["members"] for one in reply["clusters"]] == [[0, 2]]
+        assert (reply["threshold"], reply["expected"]) == (0.8, None)
+        assert "give a threshold" in " ".join(reply["notes"])
+
+    play(tmp_path, scene, encoders=[FakeEncoder()])
+
+
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
-        ({"threshold": None}, "scores_inseparable", "give a threshold"),
         ({"records": []}, "request_invalid", "send 1 to 6"),
         ({"records": [{"name": "a"}] * 7}, "request_invalid", "SEMBLANCE_LINK_RECORDS_MAX"),
         ({"k": 60}, "reply_too_large", "SEMBLANCE_REPLY_HITS_MAX"),
