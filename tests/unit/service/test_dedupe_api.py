@@ -73,7 +73,7 @@ def test_what_cannot_be_read_is_told_and_counts_as_missing(tmp_path: Path) -> No
 def test_few_records_are_cut_at_a_usual_threshold_which_is_told(tmp_path: Path) -> None:
     async def scene(client: httpx.AsyncClient) -> None:
         records = [{"name": "Acme"}, {"name": "Zeta"}, {"name": "Acme"}]
-        reply = await post(client, "/v1/dedupe", {"records": records})
+        reply = await post(client, "/v1/dedupe", {"records": records, "model": "fake"})
         assert [one["members"] for one in reply["clusters"]] == [[0, 2]]
         assert (reply["threshold"], reply["expected"]) == (0.8, None)
         assert "give a threshold" in " ".join(reply["notes"])
