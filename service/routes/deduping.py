@@ -3,11 +3,11 @@
 from fastapi import Response
 
 from service.parts import AskingOf, PartsOf
+from service.record_replies import DedupeReply
 from service.records.asked import fields_told
 from service.records.deduper import DedupeAsked, Deduper
 from service.records.deduping import DedupeTerms
 from service.replies import Json
-from service.reply_schemas import DedupeReply
 from service.routing import needs, new_router
 from service.schemas import DedupeRequest
 from service.threads import off_loop

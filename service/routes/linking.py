@@ -7,11 +7,11 @@ from service.access import check_gallery, check_scope
 from service.asking import Asking
 from service.errors import RequestInvalid
 from service.parts import AskingOf, Parts, PartsOf
+from service.record_replies import LinkReply
 from service.records.asked import fields_told
 from service.records.linker import LinkAsked, Linker, Sent
 from service.records.linking import K, Pairing, Terms
 from service.replies import Json
-from service.reply_schemas import LinkReply
 from service.routing import gallery_of, needs, new_router
 from service.schemas import LinkRequest
 from service.threads import off_loop
