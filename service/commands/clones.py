@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.client import Client, patiently
+from service.client import CallFailed, Client, patiently
 from service.connected import with_client
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ THRESHOLD = click.option(
     help=f"The least score of a link. [{WITHIN} within a language, {ACROSS} across]",
 )
 CODES_AT_ONCE = 128
+FAULTS_OF_ITEMS = ("item_empty", "item_too_large", "item_undecodable")
 
 
 @command.command("clones")
@@ -55,7 +56,9 @@ async def clones(client: Client, places: tuple[str, ...], **options: Any) -> Non
     click.echo(f"{len(pieces)} functions of {options['min_lines']} lines or more", err=True)
     if len(pieces) < 2:
         return
-    rows = await _embedded(client, options["model"], [one.code for one in pieces])
+    pieces, rows = await _embedded(client, options["model"], pieces)
+    if len(pieces) < 2:
+        return
     threshold = options["threshold"]
     within, across = (WITHIN, ACROSS) if threshold is None else (threshold, threshold)
     groups = grouped(links_between(rows, pieces, within, across))
@@ -105,31 +108,57 @@ def _found(places: Sequence[str], lines_min: int) -> list["Piece"]:
     return pieces
 
 
-async def _embedded(client: Client, model: str, codes: Sequence[str]) -> "NDArray[Any]":
-    """Embed codes as texts, those of similar length together; unit rows in the order given."""
+async def _embedded(
+    client: Client, model: str, pieces: Sequence["Piece"]
+) -> tuple[list["Piece"], "NDArray[Any]"]:
+    """Embed codes as texts, those of similar length together; what has no row is named, and left.
+
+    Returns:
+        the others in the order given, and their unit rows (n, d).
+    """
     import numpy as np  # noqa: PLC0415 - as above
 
     from service.builder import Tally  # noqa: PLC0415 - as above
     from service.progress import progress_bar  # noqa: PLC0415 - as above
 
-    order = sorted(range(len(codes)), key=lambda place: len(codes[place]))
-    rows: list[Any] = [None] * len(codes)
-    tally = Tally(total=len(codes))
+    order = sorted(range(len(pieces)), key=lambda place: len(pieces[place].code))
+    rows: dict[int, NDArray[Any]] = {}
+    tally = Tally(total=len(pieces))
     with progress_bar("embedding") as update:
         for start in range(0, len(order), CODES_AT_ONCE):
             part = order[start : start + CODES_AT_ONCE]
-            body = {
-                "model": model,
-                "input": [{"text": codes[place]} for place in part],
-                "encoding_format": "base64",
-            }
-            reply = await patiently(partial(client.call, "POST", "/v1/embeddings", body))
-            for place, one in zip(part, reply["data"], strict=True):
-                rows[place] = np.frombuffer(base64.b64decode(one["embedding"]), "<f4")
+            found = await _rows(client, model, [pieces[place] for place in part])
+            rows |= {place: row for place, row in zip(part, found, strict=True) if row is not None}
             tally.done += len(part)
-            tally.enrolled += len(part)
+            tally.enrolled = len(rows)
             update(tally)
-    return np.stack(rows)
+    kept = sorted(rows)
+    return [pieces[place] for place in kept], np.array([rows[place] for place in kept])
+
+
+async def _rows(
+    client: Client, model: str, pieces: Sequence["Piece"]
+) -> list["NDArray[Any] | None"]:
+    """Embed some together; where one is refused, by halves, so that it is left out alone."""
+    import numpy as np  # noqa: PLC0415 - as above
+
+    body = {
+        "model": model,
+        "input": [{"text": one.code} for one in pieces],
+        "encoding_format": "base64",
+    }
+    try:
+        reply = await patiently(partial(client.call, "POST", "/v1/embeddings", body))
+    except CallFailed as refused:
+        if refused.code not in FAULTS_OF_ITEMS:
+            raise
+        if len(pieces) == 1:
+            click.echo(f"{pieces[0].place}: left out: {refused}", err=True)
+            return [None]
+        half = len(pieces) // 2
+        first = await _rows(client, model, pieces[:half])
+        return first + await _rows(client, model, pieces[half:])
+    return [np.frombuffer(base64.b64decode(one["embedding"]), "<f4") for one in reply["data"]]
 
 
 def worded(group: "Group", pieces: Sequence["Piece"]) -> str:

@@ -150,6 +150,8 @@ class DedupeOutput:
         """Return for each record the place of its best pair (n,), -1 where it has none."""
         pairs = self.found.pairs
         best = np.full(len(self.side.table), -1)
+        if not len(pairs):
+            return best
         order = np.argsort(pairs.scores, kind="stable")
         for ends in (pairs.left, pairs.right):  # the best writes last; a later one only if better
             there = np.full(len(best), -1)

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import service.connected
+from models.errors import ItemEmpty
+from models.modality import Features, Item, Role
 from service.cli import main
 from service.client import Client
 from service.repository.clones import NEIGHBOURS, Link, Piece, grouped, links_between
@@ -21,6 +23,15 @@ ADD = "def {}(a, b):\n    c = a + b\n    c += 1\n    c += 2\n    c += 3\n    ret
 OTHER = (
     "def other(x):\n    y = [x]\n    for z in y:\n        x *= z\n        x -= 1\n    return x\n"
 )
+
+
+class Choosy(FakeEncoder):
+    """Reads nothing in some functions, as an encoder does where all of it is comments."""
+
+    def decode(self, item: Item, *, role: Role | None = None, truncate: bool = True) -> Features:
+        if "unread" in str(item.content):
+            raise ItemEmpty("nothing is left of the text")
+        return super().decode(item, role=role, truncate=truncate)
 
 
 def piece(path: str, line: int = 1, language: str = "python") -> Piece:
@@ -68,7 +79,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     @asynccontextmanager
     async def opened(*_: object) -> AsyncIterator[Client]:
-        with running(tmp_path / "data", [FakeEncoder("clones")]) as parts:
+        with running(tmp_path / "data", [Choosy("clones")]) as parts:
             async with calling(parts) as http:
                 yield Client(http)
 
@@ -103,6 +114,25 @@ def test_copies_in_a_folder_are_listed_with_places(tmp_path: Path, call: Any) ->
     assert call("clones", str(shop), "--threshold", "0.999", "--across").stdout == ""
     none = call("clones", str(shop), "--min-lines", "50")
     assert (none.exit_code, none.stdout) == (0, "")
+
+
+def test_what_the_encoder_cannot_read_is_named_and_the_others_are_compared(
+    tmp_path: Path, call: Any
+) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    for name in ("a", "b", "c", "d", "e"):
+        named = "unread" if name in "bd" else "add"
+        (shop / f"{name}.py").write_text(ADD.format(named))
+    found = call("clones", str(shop), "--threshold", "0.999")
+    assert found.exit_code == 0, found.stderr
+    assert [line.split()[0] for line in found.stdout.splitlines()[1:4]] == [
+        "shop/a.py:1-6",
+        "shop/c.py:1-6",
+        "shop/e.py:1-6",
+    ]
+    for name in "bd":
+        assert f"shop/{name}.py:1-6: left out: input[0]: nothing is left" in found.stderr
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, call: Any) -> None:

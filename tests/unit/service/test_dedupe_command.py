@@ -72,6 +72,15 @@ def test_the_table_comes_back_whole_with_its_clusters() -> None:
     assert report["sizes"] == [{"members": 2, "clusters": 1}, {"members": 1, "clusters": 2}]
 
 
+def test_a_table_without_duplicates_comes_back_whole() -> None:
+    done = run("table.csv", "--on", "name", "--id", "id", "--threshold", "1",
+               "--golden", "golden.csv", "--report", "report.json")  # fmt: skip
+    assert "4 records in 4 clusters" in done.output
+    assert [row["linked_to"] for row in rows_of("deduped.csv")] == [""] * 4
+    assert len(rows_of("golden.csv")) == 4
+    assert json.loads(Path("report.json").read_text("utf-8"))["held"] == []
+
+
 def test_without_a_threshold_it_is_found_or_the_command_says_how_to_go_on() -> None:
     done = run("table.csv", "--on", "name", code=1)
     assert "give a threshold, or label some pairs" in done.output
