@@ -45,8 +45,8 @@ async def clones(client: Client, places: tuple[str, ...], **options: Any) -> Non
 
     Names, comments, layout and literals do not count, so that renamed copies are found; nor do
     languages, as far as their blocks are marked alike. PATH is what `code index` takes. A group
-    holds what is linked by scores above the threshold, from member to member; each member is shown
-    with the score of its best link, the group with that of the weakest that holds it together.
+    holds functions whose mean score reaches the threshold; each member is shown with the score of
+    its best link there, the group with the least of these.
     """
     from service.repository.clones import grouped, links_between, told  # noqa: PLC0415 - numpy
     from service.repository.extractor import check_installed  # noqa: PLC0415 - for this command
@@ -61,7 +61,7 @@ async def clones(client: Client, places: tuple[str, ...], **options: Any) -> Non
         return
     threshold = options["threshold"]
     within, across = (WITHIN, ACROSS) if threshold is None else (threshold, threshold)
-    groups = grouped(links_between(rows, pieces, within, across))
+    groups = grouped(links_between(rows, pieces, within, across), min(within, across))
     if options["across"]:
         groups = [one for one in groups if len({pieces[at].language for at, _ in one.members}) > 1]
     for group in groups:

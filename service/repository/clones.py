@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.chunks import Chunks
+from index.linking.average import average_linkage
+from index.linking.pairs import Pairs
 from index.scan import USUAL, open_scan
 from index.vectors import Rows
 from service.repository.extractor import Extractor
@@ -16,6 +18,7 @@ from service.repository.files import Unreadable
 from service.repository.tree import Tree
 
 NEIGHBOURS = 16  # of a function, in each language: a larger group is linked through its members
+UNLINKED = 0.1  # by how much two that are not linked are taken to miss the threshold
 QUERIES_AT_ONCE = 512
 KINDS = frozenset(("function", "method", "cell"))
 """A class is found by its methods."""
@@ -57,11 +60,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Pieces that are linked, the best linked first.
+    """Pieces that are alike, the best linked first.
 
     Args:
-        score: of the weakest link that holds it together.
-        members: positions of pieces, each with the score of its best link.
+        score: the least of its members' best links.
+        members: positions of pieces, each with the score of its best link in the group.
     """
 
     score: float
@@ -129,38 +132,35 @@ def _nearest(
                     yield int(at), int(position), float(score)
 
 
-def grouped(links: Sequence[Link]) -> list[Group]:
-    """Join linked pieces into groups by single linkage; the surest group first.
+def grouped(links: Sequence[Link], threshold: float) -> list[Group]:
+    """Join linked pieces into groups whose mean score reaches the threshold; the surest first.
+
+    By average linkage: one link is no bridge between two groups that have nothing else in common.
+    Of pieces that are not linked nothing is known but that they score less, or have many nearer
+    ones: they count as a tenth below the threshold.
 
     >>> links = [Link(0.9, 0, 1), Link(0.8, 1, 2), Link(0.7, 3, 4), Link(0.6, 0, 2)]
-    >>> [(group.score, [one for one, _ in group.members]) for group in grouped(links)]
+    >>> [(group.score, [one for one, _ in group.members]) for group in grouped(links, 0.6)]
     [(0.8, [0, 1, 2]), (0.7, [3, 4])]
-
-    Source: Sneath, "The Application of Computers to Taxonomy", 1957; by Kruskal's algorithm.
     """
-    root: dict[int, int] = {}
-
-    def find(at: int) -> int:
-        while root.setdefault(at, at) != at:
-            root[at] = root[root[at]]
-            at = root[at]
-        return at
-
-    weakest: dict[int, float] = {}
+    count = 1 + max((max(link.first, link.second) for link in links), default=-1)
+    pairs = Pairs.of(
+        [link.first for link in links],
+        [link.second for link in links],
+        [link.score for link in links],
+    )
+    of = average_linkage(count, pairs, threshold, absent=threshold - UNLINKED)
     best: dict[int, float] = {}
-    for link in sorted(links, key=lambda link: -link.score):
-        for at in (link.first, link.second):
-            best[at] = max(best.get(at, -1.0), link.score)
-        first, second = find(link.first), find(link.second)
-        if first != second:
-            root[max(first, second)] = min(first, second)
-            weakest[min(first, second)] = link.score
+    for link in links:
+        if of[link.first] == of[link.second]:
+            for at in (link.first, link.second):
+                best[at] = max(best.get(at, -1.0), link.score)
     members: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for at in sorted(best):
-        members[find(at)].append((at, best[at]))
+        members[int(of[at])].append((at, best[at]))
     groups = [
-        Group(weakest[top], sorted(some, key=lambda one: (-one[1], one[0])))
-        for top, some in members.items()
+        Group(min(score for _, score in some), sorted(some, key=lambda one: (-one[1], one[0])))
+        for some in members.values()
     ]
     return sorted(groups, key=lambda group: (-group.score, group.members[0][0]))
 

@@ -65,12 +65,23 @@ def test_what_stands_in_another_is_no_copy_of_it() -> None:
     assert linked == {(0, 2), (1, 2)}
 
 
-def test_groups_are_the_connected_parts_and_tell_their_weakest_link() -> None:
-    links = [Link(0.95, 4, 5), Link(0.9, 0, 1), Link(0.7, 1, 2), Link(0.8, 2, 3), Link(0.6, 0, 3)]
-    first, second = grouped(links)
-    assert (first.score, first.members) == (0.95, [(4, 0.95), (5, 0.95)])
-    assert (second.score, second.members) == (0.7, [(0, 0.9), (1, 0.9), (2, 0.8), (3, 0.8)])
-    assert grouped([]) == []
+def test_a_group_reaches_the_threshold_on_the_mean_and_one_link_is_no_bridge() -> None:
+    alike = [Link(0.95, 4, 5), Link(0.9, 0, 1), Link(0.7, 1, 2), Link(0.8, 2, 3), Link(0.6, 0, 3)]
+    groups = grouped(alike, 0.6)  # 0 and 2, 1 and 3 are not linked: .575 on the mean
+    assert [(one.score, one.members) for one in groups] == [
+        (0.95, [(4, 0.95), (5, 0.95)]),
+        (0.9, [(0, 0.9), (1, 0.9)]),
+        (0.8, [(2, 0.8), (3, 0.8)]),
+    ]
+    (whole,) = [one for one in grouped([*alike, Link(0.75, 0, 2)], 0.6) if len(one.members) > 2]
+    assert (whole.score, [at for at, _ in whole.members]) == (0.8, [0, 1, 2, 3])
+    chain = [Link(0.8, at, at + 1) for at in range(30)]
+    assert max(len(one.members) for one in grouped(chain, 0.79)) <= 3
+    many = [Link(1.0, at, at + step) for at in range(40) for step in range(1, 17) if at + step < 40]
+    assert [len(one.members) for one in grouped(many, 0.79)] == [40], (
+        "copies, too many to be linked"
+    )
+    assert grouped([], 0.6) == []
 
 
 @pytest.fixture
