@@ -95,20 +95,19 @@ def pieces_of(tree: Tree, lines_min: int, complaints: list[tuple[str, str]]) -> 
                     )
 
 
-def links_between(rows: Rows, pieces: Sequence[Piece], within: float, across: float) -> list[Link]:
+def links_between(rows: Rows, pieces: Sequence[Piece], threshold: float) -> list[Link]:
     """Find the pairs of near pieces, the highest score first.
 
     Each language is searched for itself, so that the nearest in one do not hide those in another.
 
     Args:
         rows: unit rows (n, d), of the pieces.
-        within, across: the least score of pieces of one language, and of two.
+        threshold: the least score of a link.
     """
     languages = np.array([one.language for one in pieces])
     found: dict[tuple[int, int], float] = {}
     for asked in dict.fromkeys(languages.tolist()):
         for among in dict.fromkeys(languages.tolist()):
-            threshold = within if asked == among else across
             for at, near, score in _nearest(rows, languages == asked, languages == among):
                 pair = (min(at, near), max(at, near))
                 if score >= threshold and not pieces[at].overlaps(pieces[near]):

@@ -43,16 +43,15 @@ def unit(seed: int, count: int, dim: int = 6) -> Any:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_links_are_all_the_pairs_above_the_threshold_of_their_languages() -> None:
+def test_links_are_all_the_pairs_above_the_threshold() -> None:
     rows = unit(1, NEIGHBOURS)
     pieces = [piece(f"{at}.x", language="python" if at % 3 else "go") for at in range(len(rows))]
-    found = links_between(rows, pieces, 0.3, 0.5)
+    found = links_between(rows, pieces, 0.4)
     expected = {}
     for a in range(len(rows)):
         for b in range(a + 1, len(rows)):
-            least = 0.3 if pieces[a].language == pieces[b].language else 0.5
             score = float(np.dot(rows[a].astype(np.float64), rows[b].astype(np.float64)))
-            if score >= least:
+            if score >= 0.4:
                 expected[a, b] = score
     assert {(link.first, link.second): link.score for link in found} == pytest.approx(expected)
     assert [link.score for link in found] == sorted((link.score for link in found), reverse=True)
@@ -61,7 +60,7 @@ def test_links_are_all_the_pairs_above_the_threshold_of_their_languages() -> Non
 def test_what_stands_in_another_is_no_copy_of_it() -> None:
     rows = np.tile(unit(1, 1), (3, 1))
     pieces = [piece("a.py", 1), piece("a.py", 5), piece("a.py", 20)]
-    linked = {(link.first, link.second) for link in links_between(rows, pieces, 0.9, 0.9)}
+    linked = {(link.first, link.second) for link in links_between(rows, pieces, 0.9)}
     assert linked == {(0, 2), (1, 2)}
 
 
