@@ -6,10 +6,11 @@ above the score that one in a hundred unrelated pairs exceeds.
 
 from index.calibration import measured
 from index.errors import TooFewImpostors
-from index.label_scores import LabelScore
+from index.label_scores import MEAN, LabelScore
 from index.view import View
 
 LABELS_MIN = 50  # fewer tell too little, and a pair's threshold is not far off
+MEAN_ROWS_MIN = 20  # a mean lies below the pairs that it is of, so that theirs is none for it
 EXEMPLARS_MAX = 400
 FALSE_ACCEPT_RATE = 0.1
 STALE_SHARE = 0.2
@@ -35,7 +36,8 @@ class Provisional:
         return threshold
 
     def _measured(self, view: View, rule: LabelScore) -> float | None:
-        if view.label_count() < LABELS_MIN:
+        enough = view.count >= MEAN_ROWS_MIN if rule == MEAN else view.label_count() >= LABELS_MIN
+        if not enough:
             return None
         try:
             found = measured(view, None, None, EXEMPLARS_MAX, FALSE_ACCEPT_RATE, self._space, rule)

@@ -294,7 +294,9 @@ class Searcher:
         if model is None or model.modality not in LIKE_ASKED:
             return drawn
         own = await run_sync(gallery.provisional, rule, limiter=self._bulk)
-        return drawn if own is None or own <= drawn[0] else (own, "gallery")
+        if own is None or (rule == NEAREST and own <= drawn[0]):
+            return drawn
+        return own, "gallery"
 
     def _model_of(self, space: str) -> Model | None:
         return self._embedder.shelf.in_space(space)

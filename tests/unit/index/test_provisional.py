@@ -53,6 +53,19 @@ def test_few_labels_tell_nothing(galleries: Galleries) -> None:
     assert unlabelled.provisional(NEAREST) is None
 
 
+def test_means_of_a_few_labels_have_a_line_of_their_own(galleries: Galleries) -> None:
+    """The rows of a label lie around it, so that pairs score higher than means."""
+    gallery = galleries.create("few", space="s", dim=DIM, label_score=MEAN)[0]
+    about = np.repeat(unit(3, 8), 5, axis=0) + 0.5 * unit(4, 40)
+    gallery.enrol([Exemplar(f"{i}", row, f"word {i // 5}") for i, row in enumerate(about)])
+    line = gallery.provisional(MEAN)
+    assert line is not None
+    assert gallery.provisional(NEAREST) is None
+    own = np.repeat(unit(3, 8), 1, axis=0)
+    found = gallery.search(own, 1, group_by_label=True, label_score=MEAN)
+    assert all(hits[0].score >= line for hits in found.hits)
+
+
 def test_it_is_found_anew_when_the_gallery_has_grown_by_a_fifth(
     galleries: Galleries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
