@@ -57,7 +57,7 @@ class Calibration:
 
     def stale(self, count: int) -> bool:
         """Return whether the gallery has grown or shrunk by more than a fifth since."""
-        return abs(count - self.count) > STALE_SHARE * self.count
+        return is_stale(self.count, count)
 
     def to_json(self) -> str:
         """Write the calibration out."""
@@ -81,6 +81,11 @@ class Evidence:
     genuine: Scores
     right: Scores
     wrong: Scores
+
+
+def is_stale(measured_count: int, count: int) -> bool:
+    """Tell whether a gallery that was measured has grown or shrunk by more than a fifth."""
+    return abs(count - measured_count) > STALE_SHARE * measured_count
 
 
 def gather(

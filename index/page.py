@@ -111,10 +111,9 @@ class Page:
         """Name the rows that were written last."""
         start, stop = len(self), len(self) + len(ids)
         self.numbers[start:stop] = numbers
-        names = [
-            whole_of(one) if label is None else label
-            for one, label in zip(ids, labels, strict=True)
-        ]
+        is_part = [MARK in one and split_id(one)[1] is not None for one in ids]
+        own = [whole_of(one) if part else one for one, part in zip(ids, is_part, strict=True)]
+        names = [one if label is None else label for one, label in zip(own, labels, strict=True)]
         # No step of Python for each: a million names are read at every start.
         fresh = [name for name in dict.fromkeys(names) if name not in self.code_of]
         self.code_of.update(zip(fresh, count(len(self.names)), strict=False))
@@ -122,7 +121,7 @@ class Page:
         codes = map(self.code_of.__getitem__, names)
         self.codes[start:stop] = np.fromiter(codes, np.int32, len(names))
         self.labelled[start:stop] = [label is not None for label in labels]
-        self.parts[start:stop] = [MARK in one and split_id(one)[1] is not None for one in ids]
+        self.parts[start:stop] = is_part
         self.ids.extend(ids)
 
     def label(self, at: int) -> str | None:

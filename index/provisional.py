@@ -4,7 +4,7 @@ A pair's threshold is not a gallery's: among hundreds of labels some stranger ne
 above the score that one in a hundred unrelated pairs exceeds.
 """
 
-from index.calibration import measured
+from index.calibration import is_stale, measured
 from index.errors import TooFewImpostors
 from index.label_scores import MEAN, LabelScore
 from index.view import View
@@ -13,7 +13,6 @@ LABELS_MIN = 50  # fewer tell too little, and a pair's threshold is not far off
 MEAN_ROWS_MIN = 20  # a mean lies below the pairs that it is of, so that theirs is none for it
 EXEMPLARS_MAX = 400
 FALSE_ACCEPT_RATE = 0.1
-STALE_SHARE = 0.2
 
 
 class Provisional:
@@ -30,7 +29,7 @@ class Provisional:
         too few. Up to 400 exemplars are scored against all rows: a second for a million.
         """
         count, threshold = self._found.get(rule, (-1, None))
-        if count < 0 or abs(view.count - count) > STALE_SHARE * count:
+        if count < 0 or is_stale(count, view.count):
             threshold = self._measured(view, rule)
             self._found[rule] = view.count, threshold
         return threshold

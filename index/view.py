@@ -204,6 +204,14 @@ class View:
             hits.append(Hit(one, page.label(i), score, row, fused=fused, seconds=seconds))
         return hits
 
+    def _ranked(
+        self, query: Rows, fusion: Fusion | None, want: int, allowed: Mask | None
+    ) -> Ranked:
+        """Return the best rows of a query, by vectors alone or with its words."""
+        if fusion is None:
+            return plain(*self._nearest(query, want, allowed))
+        return fusion.best(want, allowed)
+
     def _best_of_wholes(
         self,
         query: Rows,
@@ -224,10 +232,7 @@ class View:
             if len(first) >= k or len(ranked) < want:
                 return ranked[np.fromiter(first.values(), np.intp, len(first))[:k]]
             want *= _GROUP_FACTOR
-            if fusion is None:
-                ranked = plain(*self._nearest(query, want, allowed))
-            else:
-                ranked = fusion.best(want, allowed)
+            ranked = self._ranked(query, fusion, want, allowed)
 
     def _best_of_each(
         self,
@@ -253,7 +258,4 @@ class View:
             allowed = np.ones(self.n, np.bool_) if allowed is None else allowed
             allowed = allowed & ~np.isin(self.codes, codes)
             want *= 2
-            if fusion is None:
-                ranked = plain(*self._nearest(query, want, allowed))
-            else:
-                ranked = fusion.best(want, allowed)
+            ranked = self._ranked(query, fusion, want, allowed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.client import CallFailed, open_client
-from service.settings import SettingsInvalid, read_settings
+from service.settings import CALLER_KEY, SettingsInvalid, read_settings
 from service.source import SourceInvalid
 
 if TYPE_CHECKING:
@@ -34,6 +34,19 @@ class SomeRejected(click.ClickException):
     """All was done that could be; some rows cannot become exemplars."""
 
     exit_code = 4
+
+
+def asking_a_server(group: Callable[..., None]) -> Callable[..., None]:
+    """Let a group of commands say which server they ask, for `with_client`."""
+
+    @click.option("--server", metavar="URL", help="A running server; else the local data folder.")
+    @click.option("--key", envvar=CALLER_KEY, help=f"Key for the server [{CALLER_KEY}].")
+    @click.pass_context
+    @wraps(group)
+    def asking(ctx: click.Context, server: str | None, key: str | None) -> None:
+        ctx.obj = (server, key)
+
+    return asking
 
 
 def with_client(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:

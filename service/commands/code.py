@@ -8,8 +8,13 @@ from urllib.parse import quote
 import click
 
 from service.client import CallFailed, Client
-from service.connected import SomeRejected, open_rejects, unless_passing, with_client
-from service.settings import CALLER_KEY
+from service.connected import (
+    SomeRejected,
+    asking_a_server,
+    open_rejects,
+    unless_passing,
+    with_client,
+)
 
 GALLERY = "code"
 MODELS = ("code", "minilm")  # for a new gallery: the first of these that there is
@@ -19,16 +24,13 @@ SNIPPET_COLUMNS = 100
 
 
 @click.group("code", short_help="Index repositories, and ask them.")
-@click.option("--server", metavar="URL", help="A running server; else the local data folder.")
-@click.option("--key", envvar=CALLER_KEY, help=f"Key for the server [{CALLER_KEY}].")
-@click.pass_context
-def command(ctx: click.Context, server: str | None, key: str | None) -> None:
+@asking_a_server
+def command() -> None:
     """Index repositories, and ask where the code is that does something.
 
     Works on the local data folder (SEMBLANCE_DATA_DIR), which no server may hold meanwhile, or on a
     running server with --server URL.
     """
-    ctx.obj = (server, key)
 
 
 @command.command("index")

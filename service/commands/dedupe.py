@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.client import Client
-from service.connected import open_rejects, with_client
-from service.settings import CALLER_KEY, read_settings
+from service.connected import asking_a_server, open_rejects, with_client
+from service.settings import read_settings
 from service.table_commands import SHARE, TABLE_PATH, USUAL, Usual, complain, embedded, refusing
 
 if TYPE_CHECKING:
@@ -47,12 +47,9 @@ def about_the_table(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group("dedupe", cls=Usual, short_help="Find the records of a table that are of one thing.")
-@click.option("--server", metavar="URL", help="A running server; else the local data folder.")
-@click.option("--key", envvar=CALLER_KEY, help=f"Key for the server [{CALLER_KEY}].")
-@click.pass_context
-def command(ctx: click.Context, server: str | None, key: str | None) -> None:
+@asking_a_server
+def command() -> None:
     """Find the records of a table that are of one thing."""
-    ctx.obj = (server, key)
 
 
 @command.command(USUAL)

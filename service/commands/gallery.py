@@ -13,25 +13,23 @@ from service.client import CallFailed, Client
 from service.connected import (
     LABEL_SCORE,
     SomeRejected,
+    asking_a_server,
     open_rejects,
     unless_passing,
     with_client,
 )
-from service.settings import CALLER_KEY, SettingsInvalid, read_settings
+from service.settings import SettingsInvalid, read_settings
 from service.source import Columns
 
 
 @click.group("gallery", short_help="Build, look at, ask and remove galleries.")
-@click.option("--server", metavar="URL", help="A running server; else the local data folder.")
-@click.option("--key", envvar=CALLER_KEY, help=f"Key for the server [{CALLER_KEY}].")
-@click.pass_context
-def command(ctx: click.Context, server: str | None, key: str | None) -> None:
+@asking_a_server
+def command() -> None:
     """Build, look at, ask and remove galleries.
 
     Works on the local data folder (SEMBLANCE_DATA_DIR), which no server may hold meanwhile, or on a
     running server with --server URL.
     """
-    ctx.obj = (server, key)
 
 
 @command.command("build")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.client import Client
-from service.connected import open_rejects, with_client
-from service.settings import CALLER_KEY
+from service.connected import asking_a_server, open_rejects, with_client
 from service.table_commands import (
     SHARE,
     TABLE_PATH,
@@ -25,12 +24,9 @@ if TYPE_CHECKING:
 
 
 @click.group("link", cls=Usual, short_help="Link the records of two tables.")
-@click.option("--server", metavar="URL", help="A running server; else the local data folder.")
-@click.option("--key", envvar=CALLER_KEY, help=f"Key for the server [{CALLER_KEY}].")
-@click.pass_context
-def command(ctx: click.Context, server: str | None, key: str | None) -> None:
+@asking_a_server
+def command() -> None:
     """Link the records of two tables that are of one thing."""
-    ctx.obj = (server, key)
 
 
 @command.command(USUAL)
