@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,18 +69,16 @@ def with_files(
 
 def files_inside(folder: Path) -> ReadFile:
     """Make what reads files inside a folder, and none outside it, whatever they are called."""
-    # By the words of `os.path`: a thousand short sounds are read in half the time of `Path`s.
-    root = os.path.realpath(folder)
+    root = folder.resolve()
 
     def read(name: str) -> bytes:
-        path = os.path.realpath(os.path.join(root, name))
-        if os.path.commonpath([root, path]) != root:
+        path = (root / name).resolve()
+        if not path.is_relative_to(root):
             raise ValueError(f"{name!r} is not inside {folder}; only files there are read")
-        if not os.path.isfile(path):
+        if not path.is_file():
             raise FileNotFoundError(f"{name!r} is no file inside {folder}")
-        with open(path, "rb") as file:
-            check_size(os.fstat(file.fileno()).st_size)
-            return file.read()
+        check_size(path.stat().st_size)
+        return path.read_bytes()
 
     return read
 

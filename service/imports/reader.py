@@ -17,6 +17,7 @@ from service.imports.frames import Batch, Order, Unreadable, read_batch
 # for each of which this thread would have to wait its turn.
 PIPE_BYTES = 1 << 20
 
+
 class Reader:
     """A process that reads one file, started when the first batch is asked for.
 

@@ -149,9 +149,7 @@ def _fill(batch: Batch, rows: list[SourceRow], again: Iterator[bool], fit: Fit) 
     batch.failures.sort(key=lambda failure: failure.position)
 
 
-def _made(
-    at: int, exemplar: dict[str, Any], kept: dict[str, Any] | None, fit: Fit
-) -> Candidate:
+def _made(at: int, exemplar: dict[str, Any], kept: dict[str, Any] | None, fit: Fit) -> Candidate:
     """Make a candidate whose item is written out as the store keeps it.
 
     Raises:

@@ -39,45 +39,44 @@ def read(path: Path, _: Columns) -> Source:
 
     def rows() -> Iterator[SourceRow]:
         for error in unread:
-            yield SourceRow(_plain(os.path.relpath(error.filename, path)), 0, None, str(error.strerror))
-        for done, name in enumerate(files, start=1):
+            yield SourceRow(_told(Path(error.filename), path), 0, None, str(error.strerror))
+        for done, file in enumerate(files, start=1):
+            name = _told(file, path)
+            label = None if file.parent == path else file.parent.relative_to(path).as_posix()
             try:
-                if not is_utf8(f"{path}/{name}"):
+                if not is_utf8(file.as_posix()):
                     raise ValueError("the file's name is not UTF-8; rename it")
-                item, label = _item(path, name, name.rpartition("/")[0] or None)
+                item, label = _item(file, name, label)
             except (OSError, ValueError) as error:
-                yield SourceRow(_plain(name), done, None, str(error))
+                yield SourceRow(name, done, None, str(error))
                 continue
             yield SourceRow(name, done, {"id": name, "label": label, "item": item})
 
     return Source(rows(), len(files))
 
 
-def _item(folder: Path, name: str, label: str | None) -> tuple[dict[str, Any], str | None]:
+def _item(file: Path, name: str, label: str | None) -> tuple[dict[str, Any], str | None]:
     """Read a text; of a picture or a sound, which is read later, give the name."""
-    kind = filed(name)
+    kind = filed(file.name)
     if kind is not None:
-        return {kind: name}, label or Path(name).stem
-    file = folder / name
+        return {kind: name}, label or file.stem
     if file.stat().st_size > FILE_BYTES_MAX:
         raise ValueError(f"more than {FILE_BYTES_MAX} bytes; split it")
     return {"text": file.read_bytes().decode()}, label
 
 
-def _files(path: Path) -> tuple[list[str], list[OSError]]:
-    """Find the files under a folder, by their names below it, and the folders that are shut."""
+def _files(path: Path) -> tuple[list[Path], list[OSError]]:
+    """Find the files under a folder, and the sub-folders that could not be looked into."""
     unread: list[OSError] = []
-    found = []
-    for folder, _, names in os.walk(path, onerror=unread.append):
-        below = "" if folder == str(path) else f"{os.path.relpath(folder, path)}/"
-        found += [
-            below + name
-            for name in names
-            if os.path.splitext(name)[1].lower() in READ
-            and os.path.isfile(os.path.join(folder, name))
-        ]
-    return sorted(found, key=lambda name: name.split("/")), unread
+    files = [
+        file
+        for folder, _, names in os.walk(path, onerror=unread.append)
+        for file in (Path(folder, name) for name in names)
+        if file.suffix.lower() in READ and file.is_file()
+    ]
+    return sorted(files), unread
 
 
-def _plain(name: str) -> str:
+def _told(file: Path, path: Path) -> str:
+    name = file.relative_to(path).as_posix()
     return name.encode("utf-8", "backslashreplace").decode()

@@ -37,9 +37,7 @@ def build(data: Path, work: Path) -> Recipe:
         training_data="What the recipe `sounds` learns from.",
         preprocessing=PREPROCESSING,
         tower=SampleCnn,
-        schedule=Schedule(
-            steps=20_000, size=48, rate=3e-4, warm=10, decay=1e-6, check_steps=2_000
-        ),
+        schedule=Schedule(steps=20_000, size=48, rate=3e-4, warm=10, decay=1e-6, check_steps=2_000),
         temperature=0.5,
         seed=SEED,
         drawn=DRAWN,
