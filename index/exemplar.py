@@ -19,6 +19,16 @@ PAYLOAD_DEPTH_MAX = 64
 _WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+class Written(str):
+    """An item as JSON, as :func:`payload_json` wrote it: in another process, to save time here."""
+
+    __slots__ = ()
+
+
+Kept = Mapping[str, Any] | Written
+"""The item of an exemplar, kept so that it can be embedded again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exemplar:
     """One embedding (d,) under an id, with what the caller wants back.
@@ -31,7 +41,7 @@ class Exemplar:
     vector: Rows
     label: str | None = None
     payload: Mapping[str, Any] | None = None
-    item: Mapping[str, Any] | None = None
+    item: Kept | None = None
     digest: bytes = b""
 
 
@@ -81,8 +91,9 @@ def entries(exemplars: Sequence[Exemplar], rows: Rows, *, worded: bool = False) 
         size = len(payload.encode()) if payload else 0
         if size > PAYLOAD_BYTES_MAX:
             raise RowsInvalid(f"{where}.payload has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
-        item = payload_json(one.item, f"{where}.item")
-        words = packed(spoken(one.item, one.label)) if worded else None
+        kept = one.item
+        item = kept if isinstance(kept, Written) else payload_json(kept, f"{where}.item")
+        words = packed(spoken(read_kept(kept), one.label)) if worded else None
         written.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes(), words))
     return written
 
@@ -123,6 +134,14 @@ def is_name(name: object) -> bool:
     except RowsInvalid:
         return False
     return True
+
+
+def read_kept(kept: Kept | None) -> Mapping[str, Any] | None:
+    """Read an item that was kept, where it is written out."""
+    if isinstance(kept, Written):
+        found: dict[str, Any] = json.loads(kept)
+        return found
+    return kept
 
 
 def payload_json(payload: Mapping[str, Any] | None, where: str) -> str | None:

@@ -154,17 +154,28 @@ def sending_rows(rows: Callable[[], Iterable[SourceRow]]) -> Sending:
     """Prepare rows; those with a reason are not sent."""
 
     async def lines() -> AsyncIterator[bytes]:
-        sent.places.clear()
-        sent.unsent.clear()
+        # Made anew each time: a thread that an earlier try left behind writes into its own.
+        sent.places, sent.unsent = places, unsent = [], []
         every = iter(rows())
-        # Pictures are read and drawn in a thread: where the service is in this process, it goes on.
-        while some := await asyncio.to_thread(list, islice(every, ROWS_AT_ONCE)):
-            for row in some:
-                if row.exemplar is None:
-                    sent.unsent.append(row)
-                else:
-                    sent.places.append(row.place)
-                    yield orjson.dumps(row.exemplar) + b"\n"
+
+        def part() -> bytes | None:
+            """Read and write out some rows; None behind the last."""
+            some = list(islice(every, ROWS_AT_ONCE))
+            unsent.extend(row for row in some if row.exemplar is None)
+            good = [row for row in some if row.exemplar is not None]
+            places.extend(row.place for row in good)
+            return b"".join(orjson.dumps(row.exemplar) + b"\n" for row in good) if some else None
+
+        # In a thread: where the service is in this process, it goes on. One part is made while the
+        # one before is sent.
+        ahead = asyncio.ensure_future(asyncio.to_thread(part))
+        try:
+            while (made := await ahead) is not None:
+                ahead = asyncio.ensure_future(asyncio.to_thread(part))
+                if made:
+                    yield made
+        finally:
+            ahead.cancel()
 
     sent = Sending("application/x-ndjson", lines)
     return sent
