@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,8 @@ from service.source import Columns, SourceRow, media_type_of, open_source
 
 PART_BYTES = 1 << 20
 ROWS_AT_ONCE = 16
-LOOK_SECONDS = 0.05, 1.0  # between two looks at a job: at first, and at most
+LOOK_SECONDS = 0.05, 1.0  # between two looks at a job: at least, and at most
+LOOK_SHARE = 0.05  # of the time that it has taken so far: its end is seen hardly later than it is
 LINE_BYTES_MAX = 1 << 20
 FAILURES_AT_ONCE = 1000
 ENDED = ("done", "failed", "cancelled")
@@ -220,11 +222,11 @@ async def imported(
     path = f"{gallery_path(gallery)}/import?{urlencode(sent.columns)}"
     job = await patiently(lambda: client.upload(path, sent.parts(), sent.media_type))
     number = job["job"]
-    pause, pause_max = LOOK_SECONDS
+    least, most = LOOK_SECONDS
+    started = monotonic()
     try:
         while job["state"] not in ENDED:
-            await asyncio.sleep(pause)
-            pause = min(pause_max, 1.5 * pause)
+            await asyncio.sleep(min(most, max(least, LOOK_SHARE * (monotonic() - started))))
             job = await patiently(lambda: client.call("GET", f"/v1/jobs/{number}"))
             if job["state"] not in ENDED:
                 on_progress(_tally(job, sent))

@@ -34,9 +34,11 @@ from tests.pace import PACE
 
 
 @contextmanager
-def lane_of(encoder: FakeEncoder, *, rate: float = 1e5, **settings: Any) -> Iterator[Lane]:
+def lane_of(
+    encoder: FakeEncoder, *, rate: float = 1e5, threads: int = 1, **settings: Any
+) -> Iterator[Lane]:
     made = Settings(**{"batch_items_max": 8, "pass_cost": 1000, **settings})
-    batching = Batching.of(made, on_gpu=False)
+    batching = Batching.of(made, on_gpu=False, threads=threads)
     lane = Lane(encoder, Metrics(), made, rate=rate, batching=batching)
     try:
         yield lane
