@@ -78,7 +78,7 @@ def entries(exemplars: Sequence[Exemplar], rows: Rows, *, worded: bool = False) 
     Raises: RowsInvalid, naming the position of the first one refused.
     """
     seen: set[str] = set()
-    written = []
+    made = []
     for position, (one, row) in enumerate(zip(exemplars, rows, strict=True)):
         where = f"exemplars[{position}]"
         check_name(one.id, f"{where}.id")
@@ -91,11 +91,10 @@ def entries(exemplars: Sequence[Exemplar], rows: Rows, *, worded: bool = False) 
         size = len(payload.encode()) if payload else 0
         if size > PAYLOAD_BYTES_MAX:
             raise RowsInvalid(f"{where}.payload has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
-        kept = one.item
-        item = kept if isinstance(kept, Written) else payload_json(kept, f"{where}.item")
-        words = packed(spoken(read_kept(kept), one.label)) if worded else None
-        written.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes(), words))
-    return written
+        item = written(one.item, f"{where}.item")
+        words = packed(spoken(read_kept(one.item), one.label)) if worded else None
+        made.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes(), words))
+    return made
 
 
 def rows_of(exemplars: Sequence[Exemplar], dim: int) -> Rows:
@@ -134,6 +133,16 @@ def is_name(name: object) -> bool:
     except RowsInvalid:
         return False
     return True
+
+
+def written(kept: Kept | None, where: str) -> Written | None:
+    """Write an item out, where it is not.
+
+    Raises: RowsInvalid, for what is not JSON or nested too deep.
+    """
+    if kept is None or isinstance(kept, Written):
+        return kept
+    return Written(payload_json(kept, where))
 
 
 def read_kept(kept: Kept | None) -> Mapping[str, Any] | None:

@@ -155,7 +155,9 @@ def sending_rows(rows: Callable[[], Iterable[SourceRow]]) -> Sending:
 
     async def lines() -> AsyncIterator[bytes]:
         # Made anew each time: a thread that an earlier try left behind writes into its own.
-        sent.places, sent.unsent = places, unsent = [], []
+        places: list[str] = []
+        unsent: list[SourceRow] = []
+        sent.places, sent.unsent = places, unsent
         every = iter(rows())
 
         def part() -> bytes | None:

@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from index.errors import RowsInvalid
-from index.exemplar import Written, payload_json
+from index.exemplar import written
 from index.job_rows import JobFailure
 from models.errors import InputError
 from service.candidates import Candidate, Fit, candidate_of, digest_of, gated
@@ -159,8 +159,7 @@ def _made(at: int, exemplar: dict[str, Any], kept: dict[str, Any] | None, fit: F
     if kept is not None and isinstance(made.item, Vector):
         made.kept = kept
         made.digest = digest_of(made.label, made.payload, item=kept, vector=made.item)
-    text = payload_json(made.kept, "item")
-    made.kept = None if text is None else Written(text)
+    made.kept = written(made.kept, "item")
     return made
 
 

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -20,7 +21,7 @@ from service.record import Record
 DIM = 3
 FILE = b"RIFF of no matter \x00\xff" * 3
 BASE64 = base64.b64encode(FILE).decode()
-ITEMS = {
+ITEMS: dict[str, dict[str, Any]] = {
     "sound": {"audio": BASE64},
     "long": {"audio": f"data:audio/wav;base64,{BASE64}", "windows": {"hop_seconds": 0.5}},
     "mark": {"image": BASE64, "reads": "Zéta"},
@@ -34,7 +35,7 @@ def order_of(path: Path) -> Order:
     return Order(str(path), {}, 0, "s", DIM, 1 << 20, 1 << 16)
 
 
-def read_from(path: Path, rows: list[dict[str, object]]) -> list[Batch]:
+def read_from(path: Path, rows: list[dict[str, Any]]) -> list[Batch]:
     path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     return list(batches(opened(order_of(path)), order_of(path)))
 
@@ -95,15 +96,21 @@ def test_an_item_that_is_nested_too_deep_fails_alone(tmp_path: Path) -> None:
     deep: object = "text"
     for _ in range(80):
         deep = [deep]
-    good = {"id": "good", "item": {"vector": [0.0, 1.0, 0.0]}}
-    bad = {"id": "bad", "vector": [0.0, 1.0, 0.0], "item": {"text": "t", "more": deep}}
+    good: dict[str, Any] = {"id": "good", "item": {"vector": [0.0, 1.0, 0.0]}}
+    bad: dict[str, Any] = {
+        "id": "bad",
+        "vector": [0.0, 1.0, 0.0],
+        "item": {"text": "t", "more": deep},
+    }
     (batch,) = read_from(tmp_path / "rows.jsonl", [good, bad])
     assert [one.id for one in batch.candidates] == ["good"]
     assert [(one.id, one.position) for one in batch.failures] == [("bad", 1)]
 
 
 def test_the_first_batch_of_items_is_small_and_later_ones_are_not(tmp_path: Path) -> None:
-    rows = [{"id": str(at), "item": {"text": f"text {at}"}} for at in range(4 * BATCH_ITEMS)]
+    rows: list[dict[str, Any]] = [
+        {"id": str(at), "item": {"text": f"text {at}"}} for at in range(4 * BATCH_ITEMS)
+    ]
     sizes = [len(one.candidates) for one in read_from(tmp_path / "rows.jsonl", rows)]
     assert sizes[0] == FIRST_ITEMS
     assert max(sizes) == BATCH_ITEMS
