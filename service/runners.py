@@ -20,14 +20,13 @@ from service.admission import Admission
 from service.batcher import Batcher
 from service.batching import Batching
 from service.call import Call, Embedded, Outcome, Work, wake
+from service.crew import Crew
 from service.errors import DeadlineExceeded, EncodeFailed, LaneDead
 from service.metrics import Metrics
 from service.ports import Encoder
 from service.turns import Turns
 
 log = logging.getLogger("semblance.lane")
-RESTART_SECONDS_MAX = 5.0
-DEATHS_FORGOTTEN_SECONDS = 60.0
 NEVER = float("-inf")
 Run = Callable[[Any], NDArray[np.float32]]
 
@@ -60,22 +59,20 @@ class Runners:
         self._turns = Turns(batching.passes)
         self._run_narrow: Run = encoder.run
         self._narrowing = False  # passes of one thread have been asked for
-        self._ending = False
         self._in_hand: dict[int, Sequence[Work]] = {}  # by runner, not settled yet
-        self._threads: dict[int, threading.Thread] = {}
-        self._resting: set[int] = set()  # replaced, and not yet back from their pause
-        self._deaths: list[float] = []
-        self._start_missing()
+        size = batching.passes + 1  # one with the next batch
+        self._crew = Crew(self.lock, f"lane-{encoder.name}", size, self._run, self._bury)
+        self.revive()
 
     @property
     def alive(self) -> bool:
         """Whether a thread that embeds runs."""
-        return len(self._threads) > len(self._resting)
+        return self._crew.alive
 
     def revive(self) -> None:
         """Start what is not there: the system may have threads again."""
         with self.lock:
-            self._start_missing()
+            self._crew.start()
 
     def offer(self, call: Call, works: Sequence[Work]) -> None:
         """Queue works of a call; those of one who has left are not taken."""
@@ -88,7 +85,7 @@ class Runners:
                 deadline=call.deadline,
                 bulk=call.place.bulk,
             )
-            self._start_missing()
+            self._crew.start()
             self.lock.notify_all()
 
     def cancel(self, call: Call) -> None:
@@ -100,13 +97,7 @@ class Runners:
 
     def end(self, seconds: float) -> None:
         """Let the runners end, which they do when nothing waits; do not wait longer than that."""
-        until = monotonic() + seconds
-        with self.lock:
-            self._ending = True
-            threads = list(self._threads.values())
-            self.lock.notify_all()
-        for thread in threads:
-            thread.join(max(0.0, until - monotonic()))
+        self._crew.end(seconds)
 
     def show(self) -> None:
         """Tell the series how much waits."""
@@ -118,47 +109,10 @@ class Runners:
             rate=self._admission.rate,
         )
 
-    def _start_missing(self) -> None:
-        """Start the runners that are not there; one for which the system has no thread is late."""
-        for runner in range(self._turns.at_once + 1):  # one with the next batch
-            if runner in self._threads or self._ending:
-                continue
-            pause = self._pause_seconds()
-            name = f"lane-{self._encoder.name}-{runner}"
-            thread = threading.Thread(
-                target=self._run, args=(runner, pause), name=name, daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError:
-                log.exception("no thread could be started for encoder %r", self._encoder.name)
-                return
-            self._threads[runner] = thread
-            if pause:
-                self._resting.add(runner)
-
-    def _pause_seconds(self) -> float:
-        now = monotonic()
-        self._deaths = [at for at in self._deaths if now - at < DEATHS_FORGOTTEN_SECONDS]
-        again = len(self._deaths) - self._turns.at_once - 1
-        return min(RESTART_SECONDS_MAX, 0.1 * 2.0**again) if again > 0 else 0.0
-
-    def _run(self, runner: int, pause: float) -> None:
-        try:
-            if pause:
-                with self.lock:
-                    self.lock.wait_for(lambda: self._ending, pause)
-                    self._resting.discard(runner)
-            while self._next(runner):
-                self._serve(runner, self._in_hand[runner])
-                del self._in_hand[runner]
-        except BaseException:
-            log.exception("a thread of encoder %r died", self._encoder.name)
-            self._metrics.lane_restart(self._encoder.name)
-            self._bury(runner)
-        else:
-            with self.lock:
-                self._threads.pop(runner, None)
+    def _run(self, runner: int) -> None:
+        while self._next(runner):
+            self._serve(runner, self._in_hand[runner])
+            del self._in_hand[runner]
 
     def _next(self, runner: int) -> bool:
         """Wait for the next batch and take it in hand; False says that the lane ends."""
@@ -168,7 +122,7 @@ class Runners:
                 if waits and self._turns.may_take(full=self._batcher.full):
                     self._in_hand[runner] = self._taken(runner)
                     return True
-                if self._ending and not waits:
+                if self._crew.is_ending and not waits:
                     return False
                 self.lock.wait()
 
@@ -305,16 +259,14 @@ class Runners:
 
     def _bury(self, runner: int) -> None:
         """Answer for a runner that has died, and start another."""
+        self._metrics.lane_restart(self._encoder.name)
         with self.lock:
-            self._deaths.append(monotonic())
             self.forward_at = NEVER  # readiness asks for a new proof
-            self._threads.pop(runner, None)
-            self._resting.discard(runner)
             self._turns.leave(runner)
             works = list(self._in_hand.pop(runner, ()))
             if not works:  # it died of the queue itself, and so would the next
                 works = [ticket.work for ticket in self._batcher.drain()]
-            self._start_missing()
+            self._crew.start()
             self.lock.notify_all()
         self._finish(works, [dead(self._encoder.name)] * len(works))
 

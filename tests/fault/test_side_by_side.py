@@ -125,7 +125,7 @@ def test_a_runner_that_dies_beside_another_fails_only_its_own() -> None:
             assert isinstance((await doomed).outcomes[0], LaneDead)
             for outcome in (await beside).outcomes:
                 assert isinstance(outcome, Embedded | LaneDead)
-            await until(lambda: lane.alive and not lane._runners._resting)
+            await until(lambda: lane.alive and not lane._runners._crew._resting)
             assert isinstance((await embed(lane, "after")).outcomes[0], Embedded)
 
     with lane_of(encoder, threads=2) as lane:
