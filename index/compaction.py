@@ -15,7 +15,9 @@ def is_due(view: View) -> bool:
 
     Not while their vectors are on their way: they would be waited for.
     """
-    return view.vectors.are_here and view.n - view.count > max(TOMBSTONES_MIN, view.n * TOMBSTONES_SHARE)
+    return view.vectors.are_here and view.n - view.count > max(
+        TOMBSTONES_MIN, view.n * TOMBSTONES_SHARE
+    )
 
 
 def compacted(view: View) -> Page:

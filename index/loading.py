@@ -97,9 +97,7 @@ def load_lexicon(connection: Connection, gallery: int) -> Lexicon:
     return Lexicon(tuple(segments))
 
 
-def write_vectors(
-    connection: Connection, gallery: int, page: Page, start: int, stop: int
-) -> None:
+def write_vectors(connection: Connection, gallery: int, page: Page, start: int, stop: int) -> None:
     """Read the vectors of the rows from `start` to `stop` to their places in a page.
 
     Raises:

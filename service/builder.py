@@ -22,7 +22,7 @@ from service.picture_rows import files_inside, is_of_files, with_files
 from service.source import Columns, SourceRow, media_type_of, open_source
 
 PART_BYTES = 1 << 20
-ROWS_AT_ONCE = 16
+ROWS_AT_ONCE, ROWS_BYTES_MAX = 16, 8 << 20  # that are read while others are sent; one may be larger
 LOOK_SECONDS = 0.05, 1.0  # between two looks at a job: at least, and at most
 LOOK_SHARE = 0.05  # of the time that it has taken so far: its end is seen hardly later than it is
 LINE_BYTES_MAX = 1 << 20
@@ -162,7 +162,7 @@ def sending_rows(rows: Callable[[], Iterable[SourceRow]]) -> Sending:
 
         def part() -> bytes | None:
             """Read and write out some rows; None behind the last."""
-            some = list(islice(every, ROWS_AT_ONCE))
+            some = _some(every)
             unsent.extend(row for row in some if row.exemplar is None)
             good = [row for row in some if row.exemplar is not None]
             places.extend(row.place for row in good)
@@ -181,6 +181,24 @@ def sending_rows(rows: Callable[[], Iterable[SourceRow]]) -> Sending:
 
     sent = Sending("application/x-ndjson", lines)
     return sent
+
+
+def _some(every: Iterator[SourceRow]) -> list[SourceRow]:
+    """Take some rows, few where they hold large files."""
+    some, size = list[SourceRow](), 0
+    for row in islice(every, ROWS_AT_ONCE):
+        some.append(row)
+        size += 0 if row.exemplar is None else _size(row.exemplar["item"])
+        if size >= ROWS_BYTES_MAX:
+            break
+    return some
+
+
+def _size(item: object) -> int:
+    """Tell how many characters of texts and files an item holds."""
+    if isinstance(item, dict):
+        return sum(map(_size, item.values()))
+    return len(item) if isinstance(item, str) else 0
 
 
 async def _bytes_of(path: Path) -> AsyncIterator[bytes]:

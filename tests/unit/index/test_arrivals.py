@@ -1,4 +1,4 @@
-"""Galleries that answer while their vectors are read behind a start: right at once, or waited for."""
+"""Galleries that answer while their vectors are read behind a start: at once, or waited for."""
 
 import shutil
 import threading
@@ -11,7 +11,7 @@ import apsw
 import numpy as np
 import pytest
 
-from index import arrivals, arriving, builds, chunks, compaction, planner, view
+from index import arrivals, arriving, builds, chunks, planner, view
 from index.arriving import Arriving
 from index.errors import StoreCorrupt, StoreUnavailable
 from index.exemplar import Exemplar
@@ -77,9 +77,7 @@ def gate(monkeypatch) -> Iterator[threading.Event]:
     """What holds the reading behind a start, until it is set."""
     opened = threading.Event()
     write = arrivals.write_vectors
-    monkeypatch.setattr(
-        arrivals, "write_vectors", lambda *args: (opened.wait(60), write(*args))[1]
-    )
+    monkeypatch.setattr(arrivals, "write_vectors", lambda *args: (opened.wait(60), write(*args))[1])
     yield opened
     opened.set()
 
@@ -111,9 +109,7 @@ ASKED = {
 
 @pytest.mark.parametrize("how", ASKED)
 @pytest.mark.parametrize("k", [1, K])
-def test_what_is_asked_before_a_vector_is_there_is_answered_as_later(
-    folder, gate, how, k
-):
+def test_what_is_asked_before_a_vector_is_there_is_answered_as_later(folder, gate, how, k):
     opened, gallery = reopened(folder)
     assert gallery.state().index_in_use == "sq8"
     assert not gallery._published.seen().vectors.are_here
