@@ -141,7 +141,7 @@ async def _embedded(
 async def _rows(
     client: Client, model: str, pieces: Sequence["Piece"]
 ) -> list["NDArray[Any] | None"]:
-    """Embed some together; by halves where one is refused, that it is left out alone, or if late."""
+    """Embed some together; by halves where it comes too late, or to leave out one alone."""
     import numpy as np  # noqa: PLC0415 - as above
 
     body = {
