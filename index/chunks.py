@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator
 
 import numpy as np
 
+from index.arriving import Arriving
 from index.hits import Positions
 from index.vectors import Rows
 
@@ -24,12 +25,17 @@ class Chunks:
 
     Args:
         arrays: of `chunk_rows(d)` rows each, but for the last.
+        arriving: which of them are written yet; those that are not are waited for, or read. Then
+            any method may raise StoreUnavailable and StoreCorrupt.
     """
 
-    __slots__ = ("_arrays", "_bits", "_low", "dim", "n")
+    __slots__ = ("_arrays", "_arriving", "_bits", "_low", "dim", "n")
 
-    def __init__(self, arrays: tuple[Rows, ...], n: int, dim: int) -> None:
+    def __init__(
+        self, arrays: tuple[Rows, ...], n: int, dim: int, arriving: Arriving | None = None
+    ) -> None:
         self._arrays, self.n, self.dim = arrays, n, dim
+        self._arriving = arriving
         self._bits = chunk_rows(dim).bit_length() - 1
         self._low = chunk_rows(dim) - 1
 
@@ -44,6 +50,11 @@ class Chunks:
         return self.n
 
     @property
+    def are_here(self) -> bool:
+        """Whether a look at every row waits for none of them."""
+        return self._arriving is None or self._arriving.is_over
+
+    @property
     def likeness(self) -> Hashable:
         """Equal for those that hold the same rows, as long as one of them is held."""
         return id(self._arrays), self.n
@@ -53,10 +64,20 @@ class Chunks:
         each = self._low + 1
         for first in range(start & ~self._low, self.n, each):
             low, high = max(start, first), min(self.n, first + each)
+            if self._arriving is not None:
+                self._arriving.wait(low, high)
             yield low, self._arrays[first >> self._bits][low - first : high - first]
 
     def take(self, positions: Positions) -> Rows:
         """Return a copy of the rows at these positions (m,), as (m, d)."""
+        read = None if self._arriving is None else self._arriving.read(positions)
+        taken = self._written(positions)
+        if read is not None:
+            absent, rows = read
+            taken[absent] = rows
+        return taken
+
+    def _written(self, positions: Positions) -> Rows:
         if len(self._arrays) == 1:
             return self._arrays[0][positions]
         taken = np.empty((len(positions), self.dim), np.float32)

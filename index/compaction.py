@@ -11,8 +11,13 @@ TOMBSTONES_SHARE = 0.25
 
 
 def is_due(view: View) -> bool:
-    """Tell whether so many rows of a view are dead that the living should be copied."""
-    return view.n - view.count > max(TOMBSTONES_MIN, view.n * TOMBSTONES_SHARE)
+    """Tell whether so many rows of a view are dead that the living should be copied.
+
+    Not while their vectors are on their way: they would be waited for.
+    """
+    return view.vectors.are_here and view.n - view.count > max(
+        TOMBSTONES_MIN, view.n * TOMBSTONES_SHARE
+    )
 
 
 def compacted(view: View) -> Page:

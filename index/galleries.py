@@ -1,6 +1,6 @@
 """All galleries of one data folder: the face of `index` towards the service."""
 
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,6 +8,7 @@ from threading import Timer
 
 from index import store, word_rows
 from index.aliases import Aliases, check_free, let_go
+from index.arrivals import Arrivals
 from index.backend import AUTO, check_index
 from index.builds import Builds
 from index.database import Connection, Database
@@ -32,7 +33,6 @@ from index.vectors import DIM_MAX
 from index.writer import Writer
 
 REPLACED_SECONDS = 10.0  # for which the rows of a gallery are held that another replaced
-_LOADERS = 2  # threads that read vectors at start: more wait for each other
 
 
 class Galleries:
@@ -52,6 +52,7 @@ class Galleries:
     ) -> None:
         self._lock, self._database = lock, database
         self._index_rows_min, self._index_memory_share = index_rows_min, index_memory_share
+        self._arrivals: Arrivals | None = None
         self._builds: Builds | None = None
         self._removals: Removals | None = None
         self._galleries_max, self._rows_max = galleries_max, rows_max
@@ -249,14 +250,18 @@ class Galleries:
         self._remove_doomed()
 
     def check(self) -> None:
-        """Pass while writes are taken; for readiness.
+        """Pass while writes are taken, and what is read behind the start is sound; for readiness.
 
-        Raises: StoreUnavailable.
+        Raises: StoreUnavailable, StoreCorrupt.
         """
         self._writer.check()
+        if self._arrivals is not None:
+            self._arrivals.check()
 
     def close(self) -> None:
         """Finish the writes that wait and free the folder; a second call does nothing."""
+        if self._arrivals is not None:
+            self._arrivals.close()  # first: others may wait for rows
         if self._builds is not None:
             self._builds.close()
         if self._removals is not None:
@@ -302,19 +307,16 @@ class Galleries:
     def _load(self) -> None:
         generations = Generations(self._database.path.parent)
         self._renew_words()
-        with ExitStack() as lent:
-            # Nobody writes yet, so that all of them see the same.
-            connections = [lent.enter_context(self._database.reading()) for _ in range(_LOADERS)]
-            connection = connections[0]
-            for row in store.galleries(connection):
-                gallery = self._gallery(row)
-                gallery.load(connections)
-                arrival = generations.newest(connection, row.gallery)
-                if arrival is not None:
-                    gallery.upkeep.restore(arrival)
-                self._galleries[row.name] = gallery
-            self.aliases.load(connection, self._database)
-            generations.sweep(connection)
+        self._arrivals = arrivals = Arrivals(self._database)
+        connection = arrivals.connections[0]
+        for row in store.galleries(connection):
+            gallery = self._gallery(row)
+            index = generations.newest(connection, row.gallery)
+            gallery.load(arrivals.connections, index, arrivals)
+            self._galleries[row.name] = gallery
+        self.aliases.load(connection, self._database)
+        generations.sweep(connection)
+        arrivals.start()
         self.snapshots.sweep()
         self._removals = Removals(self._writer)
         self._builds = Builds(

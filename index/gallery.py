@@ -8,10 +8,12 @@ import numpy.typing as npt
 
 from index import compaction, store, upkeep
 from index.alarms import Alarms
+from index.arrivals import Arrivals
 from index.calibration import Calibration, measured
+from index.chunks import chunk_rows
 from index.coalescing import AT_ONCE_MAX, Coalescing
 from index.cursors import row_after
-from index.database import Connection, Database, corrupt
+from index.database import Connection, Database
 from index.errors import (
     ExemplarUnknown,
     FilterInvalid,
@@ -23,10 +25,11 @@ from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, ro
 from index.faiss_door import cores
 from index.filters import compile_sql, constant, parse
 from index.fusion import worded
+from index.generations import Arrival
 from index.hits import Found
 from index.label_scores import MEAN, LabelScore
 from index.lexicon import Lexicon
-from index.loading import VectorsDamaged, load_lexicon, load_page
+from index.loading import load_lexicon, load_names, load_vectors, undamaged
 from index.page import Page
 from index.provisional import Provisional
 from index.published import Published
@@ -77,17 +80,30 @@ class Gallery:
         self._reader = Reader(row, database, self._published, watch)
         self.upkeep = Upkeep(self._published, self._reshow, watch, row.backend, index_rows_min)
 
-    def load(self, connections: Sequence[Connection]) -> None:
+    def load(
+        self,
+        connections: Sequence[Connection],
+        index: Arrival | None = None,
+        behind: Arrivals | None = None,
+    ) -> None:
         """Read what the store holds; called once, before anybody else knows of the gallery.
 
-        Raises: StoreCorrupt.
+        The vectors of many rows that an index is over are left to what reads behind a start.
+
+        Raises: StoreCorrupt, StoreUnavailable.
         """
-        try:
-            page = load_page(connections, self.number, self.dim)
+        with undamaged(self._database.path, self.name):
+            page = load_names(connections[0], self.number, self.dim)
+            late = 0 if index is None or behind is None else index.upto(page.numbers[: len(page)])
+            if behind is not None and late > chunk_rows(self.dim):  # fewer are read in a moment
+                page = behind.expect(self.name, self.number, page, late)
+            else:
+                late = 0
+            load_vectors(connections, self.number, page, late)
             words = None if self.weight is None else load_lexicon(connections[0], self.number)
-        except VectorsDamaged as error:
-            raise corrupt(self._database.path, f"gallery {self.name!r} has {error}") from error
         self._published.swap(View.of(page, self._row.seq, None, self._scan, None, words))
+        if index is not None:
+            self.upkeep.restore(index)
 
     @property
     def seq(self) -> int:
@@ -138,11 +154,10 @@ class Gallery:
 
         return self._write(work, publish)[0]
 
-    def unchanged(self, ids: Sequence[str], digests: Sequence[bytes]) -> list[bool]:
-        """Tell which ids stand with exactly these digests, so that they need no enrolment."""
+    def digests(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """Tell with which digests those of the ids stand that do."""
         with self._reader.reading() as (_, connection):
-            standing = store.digests(connection, self.number, filter(is_name, ids))
-        return [standing.get(one) == digest for one, digest in zip(ids, digests, strict=True)]
+            return store.digests(connection, self.number, filter(is_name, ids))
 
     def remove(self, ids: Sequence[str]) -> tuple[int, list[str]]:
         """Remove exemplars and their parts; return the seq and the ids that stood, each once."""

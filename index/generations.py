@@ -34,6 +34,12 @@ class Arrival:
     measured: Measured | None
     numbers: npt.NDArray[np.int64]
 
+    def upto(self, held: npt.NDArray[np.int64]) -> int:
+        """Return how many rows of those numbered `held` (n,) came before the index was built."""
+        if self.measured is None:
+            return 0
+        return int(np.searchsorted(held, self.numbers[-1], side="right"))
+
 
 def read(folder: Path, outcome: Outcome) -> Arrival:
     """Read an index, and see that it is what was written.

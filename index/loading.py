@@ -1,21 +1,37 @@
 """The rows of a gallery from the database into memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from index import segment, store, word_rows
-from index.database import Connection
+from index.database import Connection, corrupt, translated
 from index.lexicon import Lexicon
 from index.page import Page
+from index.vectors import Rows
 
 _ROWS_FOR_ANOTHER = 16_384  # 25 MB at 384 dimensions: below, a thread gains nothing
 
 
 class VectorsDamaged(ValueError):
     """Stored vectors, or words, are not what was written."""
+
+
+@contextmanager
+def undamaged(path: Path, name: str) -> Iterator[None]:
+    """Turn what is found wrong with a gallery of a database into its errors.
+
+    Raises: StoreCorrupt, StoreUnavailable.
+    """
+    try:
+        with translated(path):
+            yield
+    except VectorsDamaged as error:
+        raise corrupt(path, f"gallery {name!r} has {error}") from error
 
 
 def load_page(
@@ -30,25 +46,39 @@ def load_page(
     Raises:
         VectorsDamaged: they are missing, of a wrong size, or not of unit length.
     """
+    page = load_names(connections[0], gallery, dim, named=named)
+    load_vectors(connections, gallery, page, 0)
+    return page
+
+
+def load_names(connection: Connection, gallery: int, dim: int, *, named: bool = True) -> Page:
+    """Return a page of every row of a gallery, whose vectors are not written yet."""
     if named:
-        found = store.names(connections[0], gallery)
-        numbers = np.array([row for row, _, _ in found], np.int64)
-        ids, labels = [one for _, one, _ in found], [label for _, _, label in found]
+        numbers, ids, labels = store.names(connection, gallery)
     else:
-        numbers = np.sort(store.rows_where(connections[0], gallery, store.EVERYTHING))
+        numbers = np.sort(store.rows_where(connection, gallery, store.EVERYTHING))
         ids, labels = [""] * len(numbers), [None] * len(numbers)
     page = Page.empty(dim, len(numbers))
-    connections = connections[: 1 + len(numbers) // _ROWS_FOR_ANOTHER]
-    parts = np.array_split(np.arange(len(numbers)), len(connections))
-    with ThreadPoolExecutor(len(parts)) as threads:
+    page.enter(numbers, ids, labels)
+    return page
+
+
+def load_vectors(connections: Sequence[Connection], gallery: int, page: Page, first: int) -> None:
+    """Write the vectors of a page from the position `first` on, as :func:`load_page` reads them.
+
+    Raises:
+        VectorsDamaged.
+    """
+    rows = len(page) - first
+    connections = connections[: 1 + rows // _ROWS_FOR_ANOTHER]
+    cuts = [first + rows * part // len(connections) for part in range(len(connections) + 1)]
+    with ThreadPoolExecutor(len(connections)) as threads:
         reads = [
-            threads.submit(_read, connection, gallery, page, numbers[part], part)
-            for connection, part in zip(connections, parts, strict=True)
+            threads.submit(write_vectors, connection, gallery, page, start, stop)
+            for connection, (start, stop) in zip(connections, pairwise(cuts), strict=True)
         ]
     for read in reads:
         read.result()
-    page.enter(numbers, ids, labels)
-    return page
 
 
 def load_lexicon(connection: Connection, gallery: int) -> Lexicon:
@@ -67,26 +97,34 @@ def load_lexicon(connection: Connection, gallery: int) -> Lexicon:
     return Lexicon(tuple(segments))
 
 
-def _read(
-    connection: Connection,
-    gallery: int,
-    page: Page,
-    numbers: npt.NDArray[np.int64],
-    part: npt.NDArray[np.int64],
-) -> None:
-    """Read the vectors of one part of the rows to their places."""
-    if not len(part):
+def write_vectors(connection: Connection, gallery: int, page: Page, start: int, stop: int) -> None:
+    """Read the vectors of the rows from `start` to `stop` to their places in a page.
+
+    Raises:
+        VectorsDamaged.
+    """
+    if start == stop:
         return
-    at, stop = int(part[0]), int(part[-1]) + 1
-    for some in store.vectors(connection, gallery, int(numbers[0]), int(numbers[-1])):
-        blob = b"".join(some)
-        if len(blob) != 4 * page.dim * len(some):
-            raise VectorsDamaged("vectors of a wrong size")
-        vectors = np.frombuffer(blob, "<f4").reshape(-1, page.dim)
-        norms = np.einsum("ij,ij->i", vectors, vectors)
-        if not np.all(np.abs(norms - 1.0) < 1e-3):
-            raise VectorsDamaged("vectors not of unit length")
+    at, numbers = start, page.numbers
+    for some in store.vectors(connection, gallery, int(numbers[start]), int(numbers[stop - 1])):
+        vectors = checked(some, page.dim)
         page.write(at, vectors)
         at += len(vectors)
     if at != stop:
         raise VectorsDamaged(f"{stop - at} vectors missing")
+
+
+def checked(some: list[bytes], dim: int) -> Rows:
+    """Return vectors (n, d) out of their bytes.
+
+    Raises:
+        VectorsDamaged.
+    """
+    blob = b"".join(some)
+    if len(blob) != 4 * dim * len(some):
+        raise VectorsDamaged("vectors of a wrong size")
+    vectors = np.frombuffer(blob, "<f4").reshape(-1, dim)
+    norms = np.einsum("ij,ij->i", vectors, vectors)
+    if not np.all(np.abs(norms - 1.0) < 1e-3):
+        raise VectorsDamaged("vectors not of unit length")
+    return vectors

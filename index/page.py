@@ -1,13 +1,15 @@
 """The rows of a gallery in memory, in the order of their numbers."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from index.arriving import Arriving
 from index.chunks import Chunks, chunk_rows
 from index.hits import Mask
 from index.parts import MARK, split_id, whole_of
@@ -25,7 +27,8 @@ class Page:
 
     `codes` numbers the name an exemplar goes by, which is its label, or its id where it has none:
     `labelled` tells which. A part goes by its whole; `parts` tells
-    which rows are parts. Only the newest page of a gallery is appended to.
+    which rows are parts. Only the newest page of a gallery is appended to. `arriving` tells which
+    vectors are written yet, where they come behind the rest.
     """
 
     dim: int
@@ -36,7 +39,8 @@ class Page:
     parts: Mask
     ids: list[str]
     names: list[str]
-    code_of: dict[str, int]
+    code_of: defaultdict[str, int]
+    arriving: Arriving | None = None
 
     @classmethod
     def empty(cls, dim: int, capacity: int = _CAPACITY_MIN) -> "Page":
@@ -51,7 +55,7 @@ class Page:
             np.empty(capacity, np.bool_),
             [],
             [],
-            {},
+            defaultdict(count().__next__),  # a name that is asked for gets the next number
         )
 
     def __len__(self) -> int:
@@ -59,7 +63,7 @@ class Page:
 
     def rows(self, n: int) -> Chunks:
         """Return the first `n` rows (n, d)."""
-        return Chunks(self.arrays, n, self.dim)
+        return Chunks(self.arrays, n, self.dim, self.arriving)
 
     def with_room(self, rows: int) -> "Page":
         """Return a page with room for so many more rows: itself, or one with larger arrays.
@@ -80,6 +84,7 @@ class Page:
             self.ids,
             self.names,
             self.code_of,
+            self.arriving,
         )
 
     def append(
@@ -111,17 +116,18 @@ class Page:
         """Name the rows that were written last."""
         start, stop = len(self), len(self) + len(ids)
         self.numbers[start:stop] = numbers
-        is_part = [MARK in one and split_id(one)[1] is not None for one in ids]
-        own = [whole_of(one) if part else one for one, part in zip(ids, is_part, strict=True)]
-        names = [one if label is None else label for one, label in zip(own, labels, strict=True)]
-        # No step of Python for each: a million names are read at every start.
-        fresh = [name for name in dict.fromkeys(names) if name not in self.code_of]
-        self.code_of.update(zip(fresh, count(len(self.names)), strict=False))
-        self.names.extend(fresh)
+        names = [one if label is None else label for one, label in zip(ids, labels, strict=True)]
+        parts = [at for at, one in enumerate(ids) if MARK in one and split_id(one)[1] is not None]
+        for at in parts:
+            names[at] = whole_of(names[at]) if labels[at] is None else names[at]
+        # No step of Python for each, and each looked up once: a million are read at every start.
         codes = map(self.code_of.__getitem__, names)
         self.codes[start:stop] = np.fromiter(codes, np.int32, len(names))
+        fresh = list(islice(reversed(self.code_of), len(self.code_of) - len(self.names)))
+        self.names.extend(reversed(fresh))
         self.labelled[start:stop] = [label is not None for label in labels]
-        self.parts[start:stop] = is_part
+        self.parts[start:stop] = False
+        self.parts[start + np.array(parts, np.intp)] = True
         self.ids.extend(ids)
 
     def label(self, at: int) -> str | None:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from index.arriving import READ_ROWS_MAX
 from index.chunks import Chunks
 from index.hits import Mask, Positions, Scores, best_of, stacked
 from index.indexed import Indexed
@@ -31,7 +32,8 @@ def best(
     """
     near = None if indexed is None else _near(indexed, queries, k, allowed)
     if near is None or indexed is None:
-        return scan.best(rows, queries, k, allowed)
+        few = _few_on_their_way(rows, queries, k, allowed)
+        return scan.best(rows, queries, k, allowed) if few is None else few
     _, delta = scan.best(rows, queries, k, allowed, start=indexed.upto)
     found = []
     for query, some, late in zip(queries, near, delta, strict=True):
@@ -41,6 +43,21 @@ def best(
         else:
             both = np.concatenate([some, late[late >= 0]])
             found.append(best_of(rows, query, rows.take(both) @ query, both, k))
+    return stacked(found, min(k, len(rows)))
+
+
+def _few_on_their_way(
+    rows: Chunks, queries: Rows, k: int, allowed: Mask | None
+) -> tuple[Scores, Positions] | None:
+    """Look at few allowed rows one by one, where a scan would wait for many others behind a start.
+
+    None where it would not, or where they are too many.
+    """
+    if allowed is None or rows.are_here or np.count_nonzero(allowed) > READ_ROWS_MAX:
+        return None
+    at = np.flatnonzero(allowed)
+    some = rows.take(at)
+    found = [best_of(rows, query, some @ query, at, k) for query in queries]
     return stacked(found, min(k, len(rows)))
 
 

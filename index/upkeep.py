@@ -71,6 +71,8 @@ class Upkeep:
 
     def watch(self) -> None:
         """Compare an answer of late with the exact one; ask for more where too little is found."""
+        if not self._published.seen().vectors.are_here:
+            return
         self._watch.check()
         if self._watch.failing and self._raised < RAISES_MAX:
             self._raised += 1

@@ -8,10 +8,10 @@ from typing import Any
 
 from models.errors import InputError, ItemTooLarge
 from models.pictures.thumbnail import thumbnail
-from service.source import FILED, Source, SourceRow
+from service.source import FILED, ROW_BYTES_MAX, Source, SourceRow
 from service.svg import Rasteriser, is_svg
 
-FILE_BYTES_MAX = 6_000_000  # as base64 it fits into a row
+FILE_BYTES_MAX = 3 * (ROW_BYTES_MAX >> 2) - (1 << 20)  # as base64, with a payload, it fits a row
 NAME_CHARACTERS_MAX = 1024
 ReadFile = Callable[[str], bytes]
 
@@ -91,7 +91,7 @@ def check_size(size: int) -> None:
     """
     if size > FILE_BYTES_MAX:
         raise ItemTooLarge(
-            f"the file has {size} bytes; the limit is {FILE_BYTES_MAX}: make it smaller"
+            f"the file has {size} bytes; the limit is {FILE_BYTES_MAX}: make it smaller, or cut it"
         )
 
 

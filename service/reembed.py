@@ -80,7 +80,7 @@ async def reembed(
         return None
     await client.gallery("PUT", change.new, "", _settings(change, old))
     copy = Reembedding(client, old["name"], change.new, rejects, on_progress, source)
-    copy.tally.total = old["count"]
+    copy.tally.total = old["count"] - old["parts"]
     quiet = await copy.catch_up()
     await _check_strangers(copy, prune=change.prune)
     if copy.tally.rejected:
@@ -103,7 +103,7 @@ async def _reported(
     calibration: str | None = None,
     late: int | None = None,
 ) -> Report:
-    count = (await copy.state(copy.new))["count"]
+    count = await copy.count(copy.new)
     done = copy.tally, count, copy.seq, quiet
     return Report(copy.old, *done, looked, found, calibration, late)
 

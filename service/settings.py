@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         "auto", description="Where encoders run: the GPU when there is one, or as told."
     )
     threads: int = Field(0, ge=0, le=256, description="Threads of one forward pass; 0 = cores.")
+    passes: int = Field(
+        0, ge=0, le=256, description="Passes of one thread side by side; 0 = as many as threads."
+    )
 
     read_marks: bool = Field(
         False, description='Whether pictures of `"reads": true` are read (OCR; extra `ocr`).'

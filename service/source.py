@@ -23,7 +23,9 @@ SPACE_KEY = b"semblance.space"  # where a file says in which space its vectors l
 SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg")
 FILED = ("image", "audio")  # kinds of items that are whole files
-ROW_BYTES_MAX = 8 << 20  # of one row as JSON; the service bounds its parts more tightly
+# Of one row as JSON: two items of the most bytes that one has by default (`item_bytes_max`), which
+# the service bounds more tightly, in its own words.
+ROW_BYTES_MAX = 32 << 20
 
 
 class SourceInvalid(ValueError):
@@ -234,7 +236,7 @@ def _as_json(exemplar: dict[str, Any], vector: Any) -> dict[str, Any]:
     exemplar, kind, content = _without_file(exemplar)
     spoken = _WRITER.encode(exemplar).encode()
     if len(spoken) + len(content) > ROW_BYTES_MAX:
-        raise ValueError(f"it has more than {ROW_BYTES_MAX} bytes; split it")
+        raise ValueError(f"it has more than {ROW_BYTES_MAX} bytes; split it, or make it smaller")
     # It will be sent: 400 digits are no number there.
     read: dict[str, Any] = orjson.loads(spoken)
     orjson.dumps(read)

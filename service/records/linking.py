@@ -5,6 +5,7 @@ field (`scoring`), a threshold is taken or found from the scores of all candidat
 chosen among those at or above it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -19,6 +20,7 @@ from index.linking.curves import Curves, Threshold
 from index.linking.pairs import Pairs
 from index.linking.threshold import without_labels
 from service.errors import SchemaInvalid
+from service.records.learning import Label, Taught, taught
 from service.records.pooling import Pooled
 from service.records.scoring import FieldScore, Scored, explained, scored
 
@@ -41,6 +43,7 @@ class Terms:
         threshold: the least score of a pair; None has it found from the scores.
         rerank: what the distance of strings weighs in the score of names and texts, 0 to 1.
         shared_min: the share of all weights that a pair must rest on, 0 to 1.
+        labels: pairs of which somebody said whether they are of one thing.
     """
 
     k: int = K
@@ -48,6 +51,7 @@ class Terms:
     threshold: float | None = None
     rerank: float = RERANK
     shared_min: float = 0.0
+    labels: Sequence[Label] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Linked:
         why: the scores do not tell.
         candidates: all of them, with their scores.
         curves: how likely a pair of a score is right; None where the scores do not tell.
+        taught: what the labels taught; None where there are none.
     """
 
     pairs: Pairs
@@ -75,6 +80,7 @@ class Linked:
     why: str | None
     candidates: Scored
     curves: Curves | None
+    taught: Taught | None = None
 
     def choosing(self, pairs: Pairs) -> "Linked":
         """Return the same with others of the candidates as the pairs that were chosen."""
@@ -91,12 +97,24 @@ def link(left: Pooled, right: Pooled, terms: Terms) -> Linked:
     Raises:
         SchemaInvalid: the two were not made by one schema, or their vectors are of two dimensions.
     """
-    return decided(_candidates(left, right, terms), terms)
+    found = _candidates(left, right, terms)
+
+    def score(pairs: Pairs) -> Pairs:
+        return scored(left, right, pairs, rerank=terms.rerank).pairs
+
+    learnt = taught(left, right, terms.labels, score)
+    if learnt is not None and len(found.pairs):
+        found = Scored(learnt.rescored(found.pairs), found.shared)
+    return decided(found, terms, learnt)
 
 
-def decided(found: Scored, terms: Terms) -> Linked:
-    """Choose pairs among scored candidates; takes long."""
-    curves, why = _curves(found.pairs)
+def decided(found: Scored, terms: Terms, learnt: Taught | None = None) -> Linked:
+    """Choose pairs among scored candidates; takes long.
+
+    Args:
+        learnt: what labels taught, by which the candidates are scored.
+    """
+    curves, why = _curves(found.pairs, learnt)
     threshold, expected = terms.threshold, None
     if curves is not None:
         scores = found.pairs.scores
@@ -119,12 +137,17 @@ def decided(found: Scored, terms: Terms) -> Linked:
         why=why,
         candidates=found,
         curves=curves,
+        taught=learnt,
     )
 
 
-def why_linked(left: Pooled, right: Pooled, pairs: Pairs, terms: Terms) -> list[list[FieldScore]]:
+def why_linked(
+    left: Pooled, right: Pooled, pairs: Pairs, terms: Terms, learnt: Taught | None = None
+) -> list[list[FieldScore]]:
     """Tell field by field why pairs have their scores."""
-    return explained(left, right, pairs, rerank=terms.rerank)
+    fields = explained(left, right, pairs, rerank=terms.rerank)
+    judge = None if learnt is None else learnt.judge
+    return fields if judge is None else judge.explained(pairs, fields)
 
 
 def _candidates(left: Pooled, right: Pooled, terms: Terms) -> Scored:
@@ -167,9 +190,11 @@ def likely_of(chosen: Pairs, rivals: Pairs, curves: Curves) -> NDArray[np.float6
     return likely
 
 
-def _curves(pairs: Pairs) -> tuple[Curves | None, str | None]:
+def _curves(pairs: Pairs, learnt: Taught | None) -> tuple[Curves | None, str | None]:
     if not len(pairs):
         return None, "no two records have anything in common"
+    if learnt is not None:
+        return learnt.curves(pairs), None
     try:
         return without_labels(pairs), None
     except ScoresInseparable as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from service.source import (
+    ROW_BYTES_MAX,
     Columns,
     Source,
     SourceInvalid,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 SUFFIXES = (".csv", ".tsv")
-FIELD_CHARACTERS_MAX = 8 << 20  # of one field; csv's own limit of 128 KiB is too tight
+FIELD_CHARACTERS_MAX = ROW_BYTES_MAX  # of one field; csv's own limit of 128 KiB is too tight
 kind = "a table that ends in .csv or .tsv"
 media_types = {"text/csv": ".csv", "text/tab-separated-values": ".tsv"}
 

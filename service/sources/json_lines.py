@@ -6,10 +6,10 @@ from typing import BinaryIO
 
 import orjson
 
-from service.source import Columns, Source, SourceRow, row_of
+from service.source import ROW_BYTES_MAX, Columns, Source, SourceRow, row_of
 
 SUFFIXES = (".jsonl", ".ndjson")
-LINE_BYTES_MAX = 32 << 20  # two items of the most bytes that one has by default
+LINE_BYTES_MAX = ROW_BYTES_MAX
 kind = "objects line by line in a file that ends in .jsonl or .ndjson"
 media_types = {"application/x-ndjson": ".ndjson", "application/jsonl": ".jsonl"}
 

@@ -172,7 +172,7 @@ def test_bad_rows_are_told_and_the_others_stand(tmp_path: Path) -> None:
     rows = [{"id": name, "image": name} for name in ("bad.svg", "big.png", "missing.png")]
     found = rows_of(table("jsonl", tmp_path, [*rows, {"id": "text", "text": "a text"}]))
     for row, words in zip(
-        found, ("cannot be drawn", "limit is 6000000", "neither a file"), strict=False
+        found, ("cannot be drawn", f"limit is {FILE_BYTES_MAX}", "neither a file"), strict=False
     ):
         assert words in row.reason
     assert found[3].exemplar is not None
@@ -187,7 +187,7 @@ def test_a_zip_that_is_damaged_or_a_bomb(tmp_path: Path) -> None:
     bomb = zipped(tmp_path, {"bomb.png": bytes(50 << 20), "good.png": PNG})
     content = bytearray(bomb.read_bytes())
     found = rows_of(bomb)
-    assert "6000001 bytes" in found[0].reason
+    assert f"{FILE_BYTES_MAX + 1} bytes" in found[0].reason
     assert told(found) == [("good.png", "good")]
     at = content.index(b"good.png") + 40
     content[at : at + 40] = bytes(40)

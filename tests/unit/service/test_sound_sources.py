@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from models.onnx_encoder import OnnxEncoder
-from service.picture_rows import files_inside, is_of_files, with_files
+from service.builder import Rejects, build, sending
+from service.client import Client
+from service.picture_rows import FILE_BYTES_MAX, files_inside, is_of_files, with_files
 from service.source import Columns, SourceRow, open_source
 from tests.sound_bundle import write_sound_bundle
 from tests.sounds import encoded, tone
@@ -97,3 +99,32 @@ def test_rows_of_sounds_are_imported(tmp_path: Path) -> None:
         assert (state["count"], state["parts"]) == (10, 7)
 
     play(tmp_path, scene, encoders=[encoder])
+
+
+def test_a_sound_as_large_as_the_service_takes_is_built_from_a_folder(tmp_path: Path) -> None:
+    encoder = OnnxEncoder.open(write_sound_bundle(tmp_path / "bundles"), threads=1)
+    # 24 bits, two channels, 96 kHz: many bytes of few seconds.
+    long = encoded(tone(14.0, rate=96_000), "WAV", "PCM_24", 96_000, 2)
+    larger = encoded(tone(23.0, rate=96_000), "WAV", "PCM_24", 96_000, 2)
+    assert len(long) > 8_000_000
+    assert 12_582_912 < len(larger) < FILE_BYTES_MAX  # as base64 more than 16 MiB
+    (tmp_path / "sounds").mkdir()
+    (tmp_path / "sounds" / "long.wav").write_bytes(long)
+    (tmp_path / "sounds" / "larger.wav").write_bytes(larger)
+    with (tmp_path / "sounds" / "largest.wav").open("wb") as file:
+        file.truncate(FILE_BYTES_MAX + 1)
+    rejects = Rejects(tmp_path / "rejects.jsonl")
+    sent = sending(tmp_path / "sounds", Columns(), windows=True)
+
+    async def scene(http: httpx.AsyncClient) -> None:
+        await http.put("/v1/galleries/g", json={"model": "loudness"})
+        tally = await build(Client(http), "g", sent, rejects, lambda _: None)
+        assert (tally.enrolled, tally.rejected) == (1, 2)
+        state = (await http.get("/v1/galleries/g")).json()
+        assert (state["count"], state["parts"]) == (112, 111)  # 14 s by quarters, half as far apart
+
+    play(tmp_path, scene, encoders=[encoder])
+    lines = rejects.path.read_text().splitlines()
+    told = {one["place"]: one["reason"] for one in map(json.loads, lines)}
+    assert "SEMBLANCE_ITEM_BYTES_MAX" in told["larger.wav"]
+    assert f"the limit is {FILE_BYTES_MAX}" in told["largest.wav"]
