@@ -94,7 +94,7 @@ class GalleryReplaced(GalleryError):
 
 
 class StoreUnavailable(GalleryError):
-    """A disk refused, the store is closed, or rows are still being read; nothing was acknowledged."""
+    """The disk refused, the store is closed, or rows are being read; nothing was acknowledged."""
 
 
 class StoreCorrupt(GalleryError):
