@@ -65,6 +65,33 @@ def with_strings(score: Scorer) -> Scorer:
     return both
 
 
+def with_grams(score: Scorer) -> Scorer:
+    """Let the distance of strings count two parts in five, and n-grams one, of what `names` sees."""
+    alike = by_distance(Levenshtein.normalized_similarity)
+
+    def all_three(queries: Sequence[str], names: Sequence[str]) -> Rows:
+        written = [[romanised(text) for text in texts] for texts in (queries, names)]
+        found: Rows = (
+            0.4 * score(queries, names) + 0.4 * alike(*written) + 0.2 * tf_idf(*written)
+        ).astype(np.float32)
+        return found
+
+    return all_three
+
+
+def remembered(score: Scorer) -> Scorer:
+    """Score the same two lists once; they are kept, so that none takes the place of another."""
+    kept: dict[tuple[int, int], tuple[Sequence[str], Sequence[str], Rows]] = {}
+
+    def scores(queries: Sequence[str], names: Sequence[str]) -> Rows:
+        key = id(queries), id(names)
+        if key not in kept:
+            kept[key] = queries, names, score(queries, names)
+        return kept[key][2]
+
+    return scores
+
+
 def in_order_of_length(
     embed: Callable[[Sequence[Encoded]], NDArray[np.float32]], texts: Sequence[str]
 ) -> Rows:
