@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from service.linking import evaluate_pairs, merge, merge_knn
 from service.records.schema import Field
 from service.records.tables import read_table
 from tests.lettered import Lettered
+from tests.people import people, slipped
 from tests.pictures import encoded
 
 LEFT = "id,name,city\n1,Acme Incorporated,Oslo\n2,Zeta Holding,Bergen\n3,,\n4,=SUM(A1),Rome\n"
@@ -62,6 +64,31 @@ def test_two_tables_become_one_with_scores_and_reasons() -> None:
     assert float(found[0]["score"]) == pytest.approx(
         (float(found[0]["score_name"]) + float(found[0]["score_city"])) / 2, abs=1e-3
     )
+
+
+def test_labels_teach_what_fields_weigh(folder: Path) -> None:
+    names, owners = people(120, 0.0, 5)
+    draw = random.Random(1)
+    left = [f"l{at},{name},{draw.choice('abc')}" for at, name in zip(owners, names, strict=True)]
+    right = [
+        f"r{at},{slipped(name, draw)},{draw.choice('abc')}"
+        for at, name in zip(owners, names, strict=True)
+    ]
+    labels = [f"l{at},r{at},yes" for at in range(30)]
+    labels += [f"l{at},r{at + 1},no" for at in range(30)]
+    for name, lines in (("one", left), ("two", right)):
+        head = "\n".join(["id,name,grade", *lines]) + "\n"
+        (folder / f"{name}.csv").write_text(head, "utf-8")
+    (folder / "known.csv").write_text("\n".join(["left,right,same", *labels]) + "\n", "utf-8")
+    asked = ("one.csv", "two.csv", "--left-id", "id", "--right-id", "id", "--k", "30")
+    done = run(*asked, "--labels", "known.csv")
+    assert "60 labels: weights and threshold are learnt from them (" in done.stderr
+    found = [row for row in rows() if row["right_id"]]
+    right_ones = sum(row["left_id"][1:] == row["right_id"][1:] for row in found)
+    assert right_ones > 90 and right_ones / len(found) > 0.85
+    assert "all together" in found[0]["reason"]
+    said = run(*asked[:2], "--labels", "known.csv", code=1).output
+    assert "name the column that holds these by --left-id" in said
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "xlsx", "tsv"])
