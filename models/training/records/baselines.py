@@ -66,7 +66,7 @@ def with_strings(score: Scorer) -> Scorer:
 
 
 def with_grams(score: Scorer) -> Scorer:
-    """Let the distance of strings count two parts in five, and n-grams one, of what `names` sees."""
+    """Let strings count, of what `names` sees: two fifths their distance, one fifth n-grams."""
     alike = by_distance(Levenshtein.normalized_similarity)
 
     def all_three(queries: Sequence[str], names: Sequence[str]) -> Rows:
