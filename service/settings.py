@@ -109,7 +109,7 @@ class Settings(BaseSettings):
         3600.0, gt=0, le=86_400, description="Length of a sound that is cut into windows."
     )
     windows_max: int = Field(
-        20_000, ge=1, description="Windows of one sound that is enrolled whole, or scanned."
+        100_000, ge=1, description="Windows of one sound that is enrolled whole, or scanned."
     )
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
     filter_depth_max: int = Field(

@@ -64,8 +64,8 @@ class Grams:
         """Return the cosine of texts by their places, side by side (n,), 0 to 1.
 
         >>> texts = Grams.of(["acme", "acme ltd", "zeta"])
-        >>> texts.cosines(np.array([0, 0, 0]), np.array([0, 1, 2])).round(2).tolist()
-        [1.0, 0.6899999976158142, 0.0]
+        >>> [f"{one:.2f}" for one in texts.cosines(np.array([0, 0, 0]), np.array([0, 1, 2]))]
+        ['1.00', '0.66', '0.00']
         """
         found = np.zeros(len(left), np.float32)
         for start in range(0, len(left), PAIRS_AT_ONCE):
@@ -81,7 +81,8 @@ class Grams:
         place = np.minimum(np.searchsorted(theirs, mine), len(theirs) - 1)
         both = theirs[place] == mine
         products = self.weights[at[both]] * self.weights[other[place[both]]]
-        return np.bincount(mine[both] // _KINDS, products, minlength=len(left))
+        summed = np.bincount(mine[both] // _KINDS, products, minlength=len(left))
+        return summed.astype(np.float64)
 
     def _spread(self, texts: Positions) -> tuple[Codes, Positions]:
         """Number the n-grams of texts by place and kind, rising; and tell where each stands."""
