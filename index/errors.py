@@ -94,7 +94,7 @@ class GalleryReplaced(GalleryError):
 
 
 class StoreUnavailable(GalleryError):
-    """The disk refused or the store is closed; nothing was acknowledged."""
+    """The disk refused, the store is closed, or rows are being read; nothing was acknowledged."""
 
 
 class StoreCorrupt(GalleryError):

@@ -9,27 +9,23 @@ from threading import Timer
 from index import store, word_rows
 from index.aliases import Aliases, check_free, let_go
 from index.arrivals import Arrivals
-from index.backend import AUTO, check_index
+from index.backend import AUTO
 from index.builds import Builds
 from index.database import Connection, Database
 from index.errors import (
-    GalleryExists,
     GalleryPointedAt,
     GalleryUnknown,
-    RowsInvalid,
 )
 from index.filters import DEPTH_MAX
 from index.folder import FolderLock
 from index.gallery import Gallery
 from index.generations import Generations
 from index.jobs import Jobs
-from index.label_scores import NEAREST, check_label_score
-from index.moment import now
-from index.names import check_name
+from index.label_scores import NEAREST
 from index.removals import Removals
 from index.snapshots import Snapshots
 from index.state import GalleryState
-from index.vectors import DIM_MAX
+from index.wanted import check_agree, gallery_wanted
 from index.writer import Writer
 
 REPLACED_SECONDS = 10.0  # for which the rows of a gallery are held that another replaced
@@ -136,33 +132,12 @@ class Galleries:
         Raises: NameInvalid, RowsInvalid, IndexUnknown, GalleryExists, GalleryFull, and
         GalleryPointedAt: an alias bears the name.
         """
-        check_name(name, "gallery")
-        if not 1 <= dim <= DIM_MAX:
-            raise RowsInvalid(f"dim is {dim}: 1 to {DIM_MAX} are allowed")
-        if not 0.0 < recall_target <= 1.0:
-            raise RowsInvalid(f"recall_target is {recall_target}: it lies above 0, and 1 at most")
-        check_index(index)
-        if lexical is not None and not 0.0 < lexical <= 1.0:
-            raise RowsInvalid(f"lexical is {lexical}: it lies above 0, and 1 at most")
-        wanted = store.GalleryRow(
-            0,
-            name,
-            model,
-            space,
-            dim,
-            index,
-            recall_target,
-            0,
-            now(),
-            None,
-            lexical,
-            check_label_score(label_score),
-        )
+        wanted = gallery_wanted(name, model, space, dim, index, recall_target, lexical, label_score)
 
         def work(connection: Connection) -> tuple[store.GalleryRow, bool]:
             standing = {row.name: row for row in store.galleries(connection)}
             if name in standing:
-                _agree(standing[name], wanted)
+                check_agree(standing[name], wanted)
                 return standing[name], False
             check_free(connection, name, self._galleries_max)
             return replace(wanted, gallery=store.add_gallery(connection, wanted)), True
@@ -324,21 +299,4 @@ class Galleries:
             generations,
             lambda: list(self._galleries.values()),
             self._index_memory_share,
-        )
-
-
-def _agree(standing: store.GalleryRow, wanted: store.GalleryRow) -> None:
-    """Refuse settings that differ from those that stand."""
-    names = {"space": "space", "dim": "dim", "model": "model", "backend": "index"}
-    names |= {"recall_target": "recall_target", "lexical": "lexical"}
-    names |= {"label_score": "label_score"}
-    differing = [
-        f"{word} is {getattr(standing, field)!r}, not {getattr(wanted, field)!r}"
-        for field, word in names.items()
-        if getattr(standing, field) != getattr(wanted, field)
-    ]
-    if differing:
-        raise GalleryExists(
-            f"gallery {wanted.name!r} stands otherwise: {'; '.join(differing)}; "
-            "use another name, or delete it first"
         )

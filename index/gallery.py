@@ -1,12 +1,11 @@
 """One gallery: what is enrolled is on disk before it is acknowledged, and found from then on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from index import compaction, store, upkeep
+from index import store
 from index.alarms import Alarms
 from index.arrivals import Arrivals
 from index.calibration import Calibration, measured
@@ -17,11 +16,10 @@ from index.database import Connection, Database
 from index.errors import (
     ExemplarUnknown,
     FilterInvalid,
-    GalleryFull,
     RowsInvalid,
     SeqAhead,
 )
-from index.exemplar import Entry, Exemplar, StoredExemplar, entries, is_name, rows_of
+from index.exemplar import Exemplar, StoredExemplar, is_name
 from index.faiss_door import cores
 from index.filters import compile_sql, constant, parse
 from index.fusion import worded
@@ -34,15 +32,14 @@ from index.page import Page
 from index.provisional import Provisional
 from index.published import Published
 from index.reader import Reader
+from index.recorder import Recorder
 from index.scan import USUAL, open_scan, scan_names
 from index.state import GalleryState, IndexState, state_of
 from index.upkeep import Upkeep
-from index.vectors import Rows, unit_rows
+from index.vectors import unit_rows
 from index.view import View
 from index.watch import Watch
 from index.writer import Writer
-
-T = TypeVar("T")
 
 
 class Gallery:
@@ -66,7 +63,7 @@ class Gallery:
         self.weight, self.label_score = row.lexical, row.label_score
         self.number = row.gallery
         self._row = row
-        self._database, self._writer, self._rows_max = database, writer, rows_max
+        self._database = database
         self._filter_depth_max = filter_depth_max
         self._scan_name = row.backend if row.backend in scan_names() else USUAL
         self._scan = Coalescing(open_scan(self._scan_name), min(cores(), AT_ONCE_MAX))
@@ -78,7 +75,9 @@ class Gallery:
         self._published = Published(row.name, empty)
         watch = Watch(row.recall_target)
         self._reader = Reader(row, database, self._published, watch)
-        self.upkeep = Upkeep(self._published, self._reshow, watch, row.backend, index_rows_min)
+        self._recorder = Recorder(row, writer, self._published, rows_max)
+        reshow = self._recorder.reshow
+        self.upkeep = Upkeep(self._published, reshow, watch, row.backend, index_rows_min)
 
     def load(
         self,
@@ -134,25 +133,7 @@ class Gallery:
 
         Raises: RowsInvalid, GalleryFull, and what `note` raises.
         """
-        if not exemplars:
-            if note is not None:
-                self._write(note, lambda _: None)
-            return self.seq
-        rows = rows_of(exemplars, self.dim)
-        written = entries(exemplars, rows, worded=self.weight is not None)
-
-        def work(connection: Connection) -> tuple[int, list[int], list[int]]:
-            if note is not None:
-                note(connection)
-            replaced, _ = store.remove_ids(connection, self.number, [e.id for e in written])
-            seq = self._count(connection, len(written) - len(replaced))
-            return seq, replaced, store.add(connection, self.number, [seq] * len(written), written)
-
-        def publish(answer: tuple[int, list[int], list[int]]) -> None:
-            seq, replaced, added = answer
-            self._publish(seq, replaced, added, written, rows)
-
-        return self._write(work, publish)[0]
+        return self._recorder.enrol(exemplars, note)
 
     def digests(self, ids: Sequence[str]) -> dict[str, bytes]:
         """Tell with which digests those of the ids stand that do."""
@@ -161,17 +142,7 @@ class Gallery:
 
     def remove(self, ids: Sequence[str]) -> tuple[int, list[str]]:
         """Remove exemplars and their parts; return the seq and the ids that stood, each once."""
-        wanted = [one for one in dict.fromkeys(ids) if is_name(one)]
-
-        def work(connection: Connection) -> tuple[int, list[int], list[str]]:
-            rows, removed = store.remove_ids(connection, self.number, wanted)
-            return self._counted_off(connection, rows), rows, removed
-
-        def publish(answer: tuple[int, list[int], list[str]]) -> None:
-            self._publish(answer[0], answer[1])
-
-        seq, _, removed = self._write(work, publish)
-        return seq, removed
+        return self._recorder.remove(ids)
 
     def remove_where(self, filter: Mapping[str, Any]) -> tuple[int, int]:  # noqa: A002 - api.md's word
         """Remove the exemplars that match; return the seq and how many there were.
@@ -184,14 +155,7 @@ class Gallery:
                 "filter: this one would remove every exemplar; name a condition, or delete the "
                 "gallery"
             )
-        condition = compile_sql(wanted)
-
-        def work(connection: Connection) -> tuple[int, list[int]]:
-            rows = store.remove(connection, self.number, condition)
-            return self._counted_off(connection, rows), rows
-
-        seq, rows = self._write(work, lambda answer: self._publish(*answer))
-        return seq, len(rows)
+        return self._recorder.remove_where(compile_sql(wanted))
 
     # Reading
 
@@ -323,7 +287,7 @@ class Gallery:
         def publish(_: None) -> None:
             self._calibration = found
 
-        self._write(work, publish)
+        self._recorder.write(work, publish)
         return found
 
     def calibration(self) -> Calibration | None:
@@ -346,7 +310,7 @@ class Gallery:
         def publish(_: None) -> None:
             self._alarms = alarms
 
-        self._write(lambda c: store.set_alarms(c, self.number, alarms.to_json()), publish)
+        self._recorder.write(lambda c: store.set_alarms(c, self.number, alarms.to_json()), publish)
 
     def replace(self) -> None:
         """Let calls that found it look on: a snapshot was restored in its place."""
@@ -355,61 +319,3 @@ class Gallery:
     def drop(self) -> None:
         """Let go of the rows: the gallery is deleted."""
         self._published.drop()
-
-    # Inside
-
-    def _write(self, work: Callable[[Connection], T], publish: Callable[[T], None]) -> T:
-        def work_here(connection: Connection) -> T:
-            if store.seq_of(connection, self.number) is None:
-                raise self._published.gone()
-            return work(connection)
-
-        return self._writer.write(work_here, publish)
-
-    def _reshow(self, made: Callable[[View], View], work: Callable[[Connection], None]) -> None:
-        """Show a view made of the one that is shown, with no write but the work between."""
-        self._write(work, lambda _: self._published.swap(made(self._published.seen())))
-
-    def _count(self, connection: Connection, change: int) -> int:
-        """Count a batch into the store; runs in the writer, inside the transaction."""
-        counted = store.next_seq(connection, self.number, change)
-        if counted is None:
-            raise self._published.gone()
-        seq, count = counted
-        if change > 0 and count > self._rows_max:
-            raise GalleryFull(
-                f"gallery {self.name!r} would hold {count} exemplars, {self._rows_max} are "
-                "allowed: remove some, or raise gallery_rows_max"
-            )
-        return seq
-
-    def _counted_off(self, connection: Connection, rows: Sequence[int]) -> int:
-        if rows:
-            return self._count(connection, -len(rows))
-        return store.seq_of(connection, self.number) or 0
-
-    def _publish(
-        self,
-        seq: int,
-        dead: Sequence[int],
-        added: Sequence[int] = (),
-        written: Sequence[Entry] = (),
-        rows: Rows | None = None,
-    ) -> None:
-        """Swap the view for one with this batch; runs in the writer, in the order of commits."""
-        view = self._published.seen()
-        alive, page, lexicon = view.alive, view.page, view.lexicon
-        if lexicon is not None:
-            bags = [e.words for e in written if e.words is not None]
-            lexicon = lexicon.without(dead).with_rows(added, bags)
-        if dead:
-            alive = ~view.mask_of(dead) if alive is None else alive & ~view.mask_of(dead)
-        if rows is not None:
-            page = page.with_room(len(rows))
-            page.append(rows, added, [e.id for e in written], [e.label for e in written])
-            if alive is not None:
-                alive = np.append(alive, np.ones(len(rows), np.bool_))
-        fresh = View.of(page, seq, alive, self._scan, view.indexed, lexicon)
-        if fresh.n <= upkeep.COMPACTED_AT_ONCE and compaction.is_due(fresh):
-            fresh = compaction.rejoined(fresh, compaction.compacted(fresh), fresh)
-        self._published.swap(fresh)

@@ -81,7 +81,8 @@ class Grams:
         place = np.minimum(np.searchsorted(theirs, mine), len(theirs) - 1)
         both = theirs[place] == mine
         products = self.weights[at[both]] * self.weights[other[place[both]]]
-        return np.bincount(mine[both] // _KINDS, products, minlength=len(left))
+        summed = np.bincount(mine[both] // _KINDS, products, minlength=len(left))
+        return summed.astype(np.float64)
 
     def _spread(self, texts: Positions) -> tuple[Codes, Positions]:
         """Number the n-grams of texts by place and kind, rising; and tell where each stands."""

@@ -118,7 +118,10 @@ def summarise(linked: "Linked", records: int, output: Path) -> None:
         words += f"; threshold {linked.threshold:.3f}"
     if linked.expected is not None:
         told = linked.expected
-        words += f" (expected: precision {told.precision:.2f}, recall {told.recall:.2f})"
+        words += (
+            f" (expected: precision {told.precision:.2f}, at least {told.precision_low:.2f}; "
+            f"recall {told.recall_low:.2f} to {told.recall:.2f})"
+        )
     click.echo(words)
     if linked.threshold is None:
         click.echo(f"nothing was cut: {linked.why}", err=True)

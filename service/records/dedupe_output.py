@@ -132,8 +132,9 @@ class DedupeOutput:
         words = f"{records} records in {clusters} clusters; threshold {found.threshold:.3f}"
         if found.expected is not None:
             told = found.expected
+            sure = "expected of links" if found.taught else "if no strangers are nearly alike"
             words += (
-                f" ({told.low:.3f} to {told.high:.3f}; expected of links: precision "
+                f" ({told.low:.3f} to {told.high:.3f}; {sure}: precision "
                 f"{told.precision:.2f}, recall {told.recall:.2f})"
             )
         return words

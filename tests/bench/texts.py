@@ -1,5 +1,6 @@
 """Embeddings of real texts, for figures that random rows would flatter: made once, then kept."""
 
+import os
 import random
 import sysconfig
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
 from models.onnx_session import cores
 
-KEPT = Path(".cache/bench")
+KEPT = Path(os.environ.get("BENCH_KEPT", ".cache/bench"))
 _KINDS = {".py", ".pyi", ".md", ".rst", ".txt", ".h", ".hpp", ".cpp"}
 _WORDS_MIN, _WORDS_MAX, _LINE_MAX, _FILE_MAX = 3, 10, 64, 5_000_000
 _STEP, _BATCH = 8192, 48

@@ -79,7 +79,7 @@ def main(
     )  # fmt: skip
     size = {"steps": steps, "pairs": pairs, "layers": layers, "solutions tried": len(unseen)}
     if "none" not in told_by(out):
-        told(out, "none", trial.figures(begun(words, minilm, layers), device) | size)
+        told(out, "none", {**trial.figures(begun(words, minilm, layers), device), **size})
     for name in ways or WAYS:
         if name in told_by(out):
             continue

@@ -132,9 +132,7 @@ def test_labels_are_read_from_answers_and_from_tables(tmp_path: Path) -> None:
         ("left,same\nn0,1\n", True, "has no column 'right'"),
     ],
 )
-def test_labels_that_cannot_be_are_refused(
-    tmp_path: Path, text: str, ids: bool, said: str
-) -> None:
+def test_labels_that_cannot_be_are_refused(tmp_path: Path, text: str, ids: bool, said: str) -> None:
     left, right = (Table.of(side) for side in records(2))
     one, other = sides_of(left, right)
     if not ids:

@@ -1,4 +1,4 @@
-"""`python -m models.training.records.again`: train `names` on, on real readings, where it stands.
+"""`python -m models.training.names_again`: train `names` on, on real readings, where it stands.
 
 Names stay where they are: a reading is to meet the row that the shipped tower gives its name, among
 the rows of the names nearest to it, and names as they are filed are held to their rows. So what was
@@ -17,8 +17,7 @@ from torch.nn.functional import cross_entropy
 from models.errors import BundleError
 from models.training.loop import fit
 from models.training.publishing import FloorMissed, publish, tower_embed
-from models.training.recipe import Embed
-from models.training.recipes import names as recipe
+from models.training.recipe import Embed, open_recipe
 from models.training.records.pool import open_pool
 from models.training.records.printed import PrintedPairs, ReadBatch
 from models.training.records.readings import Reading, kept
@@ -75,7 +74,7 @@ def main(
 ) -> None:
     """Train on, going on from the checkpoint in WORK if there is one, and publish."""
     torch.set_num_threads(threads)
-    made = recipe.build(data, work)
+    made = open_recipe("names").build(data, work)
     tower = restored(NameEncoder(), bundle)
     pairs = PrintedPairs(open_pool(data, work), gathered(read), DRAWN, SEED)
     if minutes > 0:
@@ -85,16 +84,16 @@ def main(
         tower,
         pairs,
         held_rows,
-        Schedule(steps=steps, size=size, rate=rate, decay=0.02, check_steps=250, averaged=0.995),
+        Schedule(steps=steps, size=size, rate=rate, decay=0.02, check_steps=100, averaged=0.995),
         work / "again",
-        evaluate=tried(made.trials),
+        evaluate=tried(made.trials, made.preprocessing),
         minutes=minutes,
         resume=True,
         workers=0,
     )
     if out is None:
         return
-    command = "python -m models.training.records.again --data DATA --work WORK --read READ"
+    command = "python -m models.training.names_again --data DATA --work WORK --read READ"
     try:
         published = publish(
             mean, made, out, version=version, command=command, on_progress=click.echo
@@ -110,13 +109,13 @@ def gathered(folders: Sequence[Path]) -> list[Reading]:
 
 
 def tried(
-    trials: Callable[[Embed], Mapping[str, float]],
+    trials: Callable[[Embed], Mapping[str, float]], preprocessing: Mapping[str, object]
 ) -> Callable[[torch.nn.Module], Mapping[str, float]]:
     """Make what tries a tower in training."""
 
     def figures(tower: torch.nn.Module) -> Mapping[str, float]:
         shown = copy.deepcopy(tower).eval()
-        return trials(tower_embed(shown, "text", recipe.preprocessing()))
+        return trials(tower_embed(shown, "text", preprocessing))
 
     return figures
 
