@@ -64,8 +64,8 @@ class Grams:
         """Return the cosine of texts by their places, side by side (n,), 0 to 1.
 
         >>> texts = Grams.of(["acme", "acme ltd", "zeta"])
-        >>> texts.cosines(np.array([0, 0, 0]), np.array([0, 1, 2])).round(2).tolist()
-        [1.0, 0.6899999976158142, 0.0]
+        >>> [f"{one:.2f}" for one in texts.cosines(np.array([0, 0, 0]), np.array([0, 1, 2]))]
+        ['1.00', '0.66', '0.00']
         """
         found = np.zeros(len(left), np.float32)
         for start in range(0, len(left), PAIRS_AT_ONCE):
