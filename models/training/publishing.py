@@ -16,8 +16,9 @@ from models.training.bundling import SEQUENCES, bundled
 from models.training.recipe import Embed, Encoded, Recipe, as_item
 
 ROWS_AT_ONCE = 256
-# The axes of an input that differ from batch to batch.
-FREE = {"image": ("batch",), "text": SEQUENCES}
+# The axes of an input that differ from batch to batch; pictures and sounds are all of one size.
+FREE = {"text": SEQUENCES}
+BATCH = ("batch",)
 
 
 class FloorMissed(Exception):
@@ -106,7 +107,7 @@ def publish(
         [as_item(recipe.modality, one) for one in recipe.probe],
         destination,
         beside=_regions(destination),
-        free=FREE[recipe.modality],
+        free=FREE.get(recipe.modality, BATCH),
         measure=measure,
         replace=replace,
         on_progress=on_progress,

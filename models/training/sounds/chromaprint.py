@@ -13,7 +13,7 @@ Print = NDArray[np.uint32]
 COMMAND = "fpcalc"  # of Debian's libchromaprint-tools
 SHIFT_MAX = 12  # frames of 0.124 s by which two may be shifted
 FRAMES_MIN = 8  # that two must share
-SECONDS_MAX = 60
+SECONDS_MAX = 600  # for one file: also where the machine stands still meanwhile
 
 
 def fingerprint(file: bytes) -> Print:

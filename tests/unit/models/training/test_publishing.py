@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from models.training.recipe import Embed, Pair, Recipe, Stage  # noqa: E402
 from models.training.schedule import Schedule  # noqa: E402
 from models.training.towers import Tower, fitted_to  # noqa: E402
 from tests.picture_bundle import write_picture_bundle  # noqa: E402
+from tests.sounds import RATE, encoded, tone  # noqa: E402
 
 torch.manual_seed(0)
 TOWER = Tower(32, widths=(8, 8, 8), dim=16).eval()
@@ -103,3 +105,34 @@ def test_a_bundle_that_is_there_stays(tmp_path: Path) -> None:
     publish(TOWER, made, tmp_path / "tiny", version="1", command="-")
     with pytest.raises(FileExistsError):
         publish(TOWER, made, tmp_path / "tiny", version="2", command="-")
+
+
+def test_encoders_of_sounds_are_published_too(tmp_path: Path) -> None:
+    preprocessing = {"sample_rate": RATE, "samples": 1000, "fill": "repeat"}
+    tower = torch.nn.Sequential(Samples(), torch.nn.Linear(1000, 8), Unit()).eval()
+    sounds = [encoded(tone(0.1, pitch)) for pitch in (300, 500, 900)]
+    made = replace(
+        recipe({}),
+        modality="audio",
+        preprocessing=preprocessing,
+        stages=[Stage(preprocessing, tower, Idle(), Schedule(steps=1))],
+        trials=lambda embed: {"pair_score": float(embed(sounds[:1])[0] @ embed(sounds[1:2])[0])},
+        probe=sounds[:2],
+    )
+    bundle = publish(tower, made, tmp_path / "tiny", version="1", command="-")
+    rows = bundle_embed(OnnxEncoder.open(bundle.folder, provider="cpu"))(sounds)
+    assert np.allclose(rows, tower_embed(tower, "audio", preprocessing)(sounds), atol=5e-3)
+
+
+class Samples(torch.nn.Module):
+    """Samples of 16 bits as numbers up to one."""
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        return samples.float() / 32_768
+
+
+class Unit(torch.nn.Module):
+    """Rows of unit length."""
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(rows, dim=1)
