@@ -19,6 +19,16 @@ PAYLOAD_DEPTH_MAX = 64
 _WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+class Written(str):
+    """An item as JSON, as :func:`payload_json` wrote it: in another process, to save time here."""
+
+    __slots__ = ()
+
+
+Kept = Mapping[str, Any] | Written
+"""The item of an exemplar, kept so that it can be embedded again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exemplar:
     """One embedding (d,) under an id, with what the caller wants back.
@@ -31,7 +41,7 @@ class Exemplar:
     vector: Rows
     label: str | None = None
     payload: Mapping[str, Any] | None = None
-    item: Mapping[str, Any] | None = None
+    item: Kept | None = None
     digest: bytes = b""
 
 
@@ -68,7 +78,7 @@ def entries(exemplars: Sequence[Exemplar], rows: Rows, *, worded: bool = False) 
     Raises: RowsInvalid, naming the position of the first one refused.
     """
     seen: set[str] = set()
-    written = []
+    made = []
     for position, (one, row) in enumerate(zip(exemplars, rows, strict=True)):
         where = f"exemplars[{position}]"
         check_name(one.id, f"{where}.id")
@@ -81,10 +91,10 @@ def entries(exemplars: Sequence[Exemplar], rows: Rows, *, worded: bool = False) 
         size = len(payload.encode()) if payload else 0
         if size > PAYLOAD_BYTES_MAX:
             raise RowsInvalid(f"{where}.payload has {size} bytes: {PAYLOAD_BYTES_MAX} are allowed")
-        item = payload_json(one.item, f"{where}.item")
-        words = packed(spoken(one.item, one.label)) if worded else None
-        written.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes(), words))
-    return written
+        item = written(one.item, f"{where}.item")
+        words = packed(spoken(read_kept(one.item), one.label)) if worded else None
+        made.append(Entry(one.id, one.label, payload, item, one.digest, row.tobytes(), words))
+    return made
 
 
 def rows_of(exemplars: Sequence[Exemplar], dim: int) -> Rows:
@@ -123,6 +133,24 @@ def is_name(name: object) -> bool:
     except RowsInvalid:
         return False
     return True
+
+
+def written(kept: Kept | None, where: str) -> Written | None:
+    """Write an item out, where it is not.
+
+    Raises: RowsInvalid, for what is not JSON or nested too deep.
+    """
+    if kept is None or isinstance(kept, Written):
+        return kept
+    return Written(payload_json(kept, where))
+
+
+def read_kept(kept: Kept | None) -> Mapping[str, Any] | None:
+    """Read an item that was kept, where it is written out."""
+    if isinstance(kept, Written):
+        found: dict[str, Any] = json.loads(kept)
+        return found
+    return kept
 
 
 def payload_json(payload: Mapping[str, Any] | None, where: str) -> str | None:

@@ -139,11 +139,10 @@ class Gallery:
         """
         return self._recorder.enrol(exemplars, note)
 
-    def unchanged(self, ids: Sequence[str], digests: Sequence[bytes]) -> list[bool]:
-        """Tell which ids stand with exactly these digests, so that they need no enrolment."""
+    def digests(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """Tell with which digests those of the ids stand that do."""
         with self._reader.reading() as (_, connection):
-            standing = store.digests(connection, self.number, filter(is_name, ids))
-        return [standing.get(one) == digest for one, digest in zip(ids, digests, strict=True)]
+            return store.digests(connection, self.number, filter(is_name, ids))
 
     def remove(self, ids: Sequence[str]) -> tuple[int, list[str]]:
         """Remove exemplars and their parts; return the seq and the ids that stood, each once."""

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bundle import MODEL_NAME, Bundle, Probe
+from models.bundle import MODEL_NAME, Bundle, Probe, identity_of
 from models.errors import (
+    BundleCorrupt,
     BundleUnsupported,
     InputError,
     ProbeMismatch,
 )
 from models.manifest import Manifest
 from models.modality import Array, Features, Item, Modality, Role, open_modality
-from models.onnx_session import CUDA, GRAPH_ERRORS, cores, open_session, provider_of
+from models.onnx_session import CPU, CUDA, GRAPH_ERRORS, cores, open_session, provider_of
 from models.region import REGIONS_NAME, Regions, open_regions
 from models.window import Windows, open_windows
 
@@ -43,6 +45,7 @@ class OnnxEncoder:
     provider: str
     regions: Regions | None
     windows: Windows | None
+    _folder: Path
     _modality: Modality
     _session: Any
     _read: Read | None
@@ -84,6 +87,7 @@ class OnnxEncoder:
             provider="cuda" if wanted == CUDA else "cpu",
             windows=open_windows(manifest.modality, manifest.preprocessing),
             regions=_regions(bundle, threads or cores(), wanted),
+            _folder=folder,
             _modality=modality,
             _session=session,
             _read=read,
@@ -145,8 +149,28 @@ class OnnxEncoder:
         Returns:
             Unit rows, float32 (n, dim), in the order given.
         """
-        (rows,) = self._session.run([OUTPUT_NAME], feeds)
-        return np.asarray(rows, np.float32)
+        return _rows(self._session, feeds)
+
+    def on_one_thread(self) -> Callable[[Mapping[str, Array]], NDArray[np.float32]]:
+        """Load the graph once more, for passes of one thread that go side by side.
+
+        Returns:
+            What is as `run`; any number of threads may be in it at once.
+
+        Raises:
+            BundleError: it cannot be loaded any more, or the folder holds another bundle by now.
+        """
+        if identity_of(Bundle.open(self._folder).manifest) != identity_of(self.manifest):
+            raise BundleCorrupt(f"{self._folder}: it was changed since it was opened: load it anew")
+        session = open_session(
+            self._folder / MODEL_NAME, 1, CUDA if self.provider == "cuda" else CPU
+        )
+        return partial(_rows, session)
+
+
+def _rows(session: Any, feeds: Mapping[str, Array]) -> NDArray[np.float32]:
+    (rows,) = session.run([OUTPUT_NAME], feeds)
+    return np.asarray(rows, np.float32)
 
 
 def _check_graph(session: Any, modality: Modality, dim: int, path: Path) -> None:

@@ -123,7 +123,8 @@ def describe(name: str, settings: Settings) -> Model:
 def batching_of(costs: OnnxEncoder | Modality, settings: Settings, *, on_gpu: bool) -> Batching:
     """Choose how an encoder's items are batched, by what they cost."""
     even = costs.cost_max if costs.cost_min == costs.cost_max else None
-    return Batching.of(settings, on_gpu=on_gpu, even_cost=even)
+    threads = settings.threads or cores()
+    return Batching.of(settings, on_gpu=on_gpu, even_cost=even, threads=threads)
 
 
 def open_galleries(settings: Settings, metrics: Metrics) -> Galleries:

@@ -184,15 +184,19 @@ class Batcher(Generic[W]):
         self._interactive, self._bulk, self._deadlines = _Waiting(), _Waiting(), []
         return every
 
-    def take(self) -> list[Ticket[W]]:
-        """Take the next batch, shortest first; empty when nothing waits."""
+    def take(self, shares: int = 1) -> list[Ticket[W]]:
+        """Take the next batch, shortest first; empty when nothing waits.
+
+        Args:
+            shares: among how many passes, this one with them, what waits is shared out.
+        """
         interactive, bulk = self._interactive.oldest(), self._bulk.oldest()
         if interactive is None:
-            return [] if bulk is None else self._cut(self._bulk, bulk)
+            return [] if bulk is None else self._cut(self._bulk, bulk, shares)
         if bulk is None or max(bulk.rank, self._bulk_turn) >= interactive.rank:
-            return self._cut(self._interactive, interactive)
+            return self._cut(self._interactive, interactive, shares)
         self._bulk_turn = interactive.rank + self._bulk_handicap
-        return self._cut(self._bulk, bulk)
+        return self._cut(self._bulk, bulk, shares)
 
     def _forget(self) -> None:
         """Keep no more deadlines of what has left than there are of what waits."""
@@ -201,15 +205,16 @@ class Batcher(Generic[W]):
             self._deadlines = [(t.deadline, t.order, t) for t in waiting if t.deadline < math.inf]
             heapify(self._deadlines)
 
-    def _cut(self, waiting: _Waiting[W], first: Ticket[W]) -> list[Ticket[W]]:
+    def _cut(self, waiting: _Waiting[W], first: Ticket[W], shares: int) -> list[Ticket[W]]:
         at = waiting.position(first)
         assert at is not None
         high = len(waiting.by_length)
-        while (low := self._start(waiting.by_length, high)) > at:
+        items_max = -(-high // shares)
+        while (low := self._start(waiting.by_length, high, items_max)) > at:
             high = low
         # Those of the same length stand by age: the oldest may head a batch that is not full.
         longest = waiting.by_length[high - 1].cost
-        room = self.room(longest)
+        room = min(self.room(longest), items_max)
         while high - low < room and high < len(waiting.by_length):
             if waiting.by_length[high].cost > longest:
                 break
@@ -218,10 +223,10 @@ class Batcher(Generic[W]):
         self._forget()
         return batch
 
-    def _start(self, by_length: list[Ticket[W]], high: int) -> int:
+    def _start(self, by_length: list[Ticket[W]], high: int, items_max: int) -> int:
         """Find where the batch that ends before position `high` begins."""
         longest = by_length[high - 1].cost
-        least = max(0, high - self.room(longest))
+        least = max(0, high - min(self.room(longest), items_max))
         for at in range(high - 2, least - 1, -1):
             padding = (longest - by_length[at].cost) * (at + 1 - least)
             if padding > self._pass_cost:

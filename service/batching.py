@@ -24,6 +24,7 @@ class Batching:
         pass_cost: padding that one more pass is worth.
         call_cost_max: of all items of one call.
         bulk_handicap_seconds: by how much bulk goes behind.
+        passes: of one thread each that go side by side where a queue stands.
     """
 
     items_max: int
@@ -31,13 +32,17 @@ class Batching:
     pass_cost: int
     call_cost_max: int
     bulk_handicap_seconds: float
+    passes: int = 1
 
     @classmethod
-    def of(cls, settings: Settings, *, on_gpu: bool, even_cost: int | None = None) -> "Batching":
+    def of(
+        cls, settings: Settings, *, on_gpu: bool, even_cost: int | None = None, threads: int = 1
+    ) -> "Batching":
         """Take what is set, else what suits the device.
 
         Args:
             even_cost: what every item costs, where all cost the same.
+            threads: of a pass that is alone.
         """
         if even_cost is None:
             cost_max = GPU_COST_MAX if on_gpu else CPU_COST_MAX
@@ -53,4 +58,5 @@ class Batching:
             pass_cost=pass_cost if settings.pass_cost is None else settings.pass_cost,
             call_cost_max=settings.call_cost_max or call_cost_max,
             bulk_handicap_seconds=settings.bulk_handicap_seconds,
+            passes=1 if on_gpu else min(threads, settings.passes or threads),
         )

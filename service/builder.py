@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,8 @@ from service.source import Columns, SourceRow, media_type_of, open_source
 
 PART_BYTES = 1 << 20
 ROWS_AT_ONCE, ROWS_BYTES_MAX = 16, 8 << 20  # that are read while others are sent; one may be larger
-LOOK_SECONDS = 0.05, 1.0  # between two looks at a job: at first, and at most
+LOOK_SECONDS = 0.05, 1.0  # between two looks at a job: at least, and at most
+LOOK_SHARE = 0.05  # of the time that it has taken so far: its end is seen hardly later than it is
 LINE_BYTES_MAX = 1 << 20
 FAILURES_AT_ONCE = 1000
 ENDED = ("done", "failed", "cancelled")
@@ -152,17 +154,30 @@ def sending_rows(rows: Callable[[], Iterable[SourceRow]]) -> Sending:
     """Prepare rows; those with a reason are not sent."""
 
     async def lines() -> AsyncIterator[bytes]:
-        sent.places.clear()
-        sent.unsent.clear()
+        # Made anew each time: a thread that an earlier try left behind writes into its own.
+        places: list[str] = []
+        unsent: list[SourceRow] = []
+        sent.places, sent.unsent = places, unsent
         every = iter(rows())
-        # Pictures are read and drawn in a thread: where the service is in this process, it goes on.
-        while some := await asyncio.to_thread(_some, every):
-            for row in some:
-                if row.exemplar is None:
-                    sent.unsent.append(row)
-                else:
-                    sent.places.append(row.place)
-                    yield orjson.dumps(row.exemplar) + b"\n"
+
+        def part() -> bytes | None:
+            """Read and write out some rows; None behind the last."""
+            some = _some(every)
+            unsent.extend(row for row in some if row.exemplar is None)
+            good = [row for row in some if row.exemplar is not None]
+            places.extend(row.place for row in good)
+            return b"".join(orjson.dumps(row.exemplar) + b"\n" for row in good) if some else None
+
+        # In a thread: where the service is in this process, it goes on. One part is made while the
+        # one before is sent.
+        ahead = asyncio.ensure_future(asyncio.to_thread(part))
+        try:
+            while (made := await ahead) is not None:
+                ahead = asyncio.ensure_future(asyncio.to_thread(part))
+                if made:
+                    yield made
+        finally:
+            ahead.cancel()
 
     sent = Sending("application/x-ndjson", lines)
     return sent
@@ -225,11 +240,11 @@ async def imported(
     path = f"{gallery_path(gallery)}/import?{urlencode(sent.columns)}"
     job = await patiently(lambda: client.upload(path, sent.parts(), sent.media_type))
     number = job["job"]
-    pause, pause_max = LOOK_SECONDS
+    least, most = LOOK_SECONDS
+    started = monotonic()
     try:
         while job["state"] not in ENDED:
-            await asyncio.sleep(pause)
-            pause = min(pause_max, 1.5 * pause)
+            await asyncio.sleep(min(most, max(least, LOOK_SHARE * (monotonic() - started))))
             job = await patiently(lambda: client.call("GET", f"/v1/jobs/{number}"))
             if job["state"] not in ENDED:
                 on_progress(_tally(job, sent))

@@ -10,7 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from index.errors import RowsInvalid
-from index.exemplar import check_name, payload_json
+from index.exemplar import Kept, check_name, payload_json
 from index.parts import part_id
 from index.vectors import unit_rows
 from models.errors import ItemTooLarge
@@ -38,7 +38,7 @@ class Candidate:
     label: str | None
     payload: dict[str, Any] | None
     item: Parsed
-    kept: dict[str, Any] | None  # the item as it came, kept so that it can be embedded again
+    kept: Kept | None  # the item as it came, kept so that it can be embedded again
     digest: bytes
 
 

@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from pydantic import ValidationError
 
 from index.errors import ExemplarUnknown, RowsInvalid, SpaceMismatch
-from index.exemplar import Exemplar
+from index.exemplar import Exemplar, read_kept
 from index.gallery import Gallery
 from index.parts import part_id
 from models.errors import InputError
@@ -105,12 +105,11 @@ class Enroller:
         Raises:
             SpaceMismatch: there are items to embed, and the gallery's encoder is not loaded.
         """
-        known = await run_sync(
-            gallery.unchanged, [c.id for c in candidates], [c.digest for c in candidates]
-        )
-        fresh = [c for c, stands in zip(candidates, known, strict=True) if not stands]
+        known = await run_sync(gallery.digests, [c.id for c in candidates])
+        fresh = [c for c in candidates if known.get(c.id) != c.digest]
         ready = Ready([], len(candidates) - len(fresh), [], [])
-        await run_sync(_reuse, gallery, fresh)
+        if others := [c for c in fresh if c.id in known]:
+            await run_sync(_reuse, gallery, others)
         rows = await self._rows(gallery, fresh, asking)
         for c, row in zip(fresh, rows, strict=True):
             if isinstance(row, Embedded):
@@ -205,7 +204,7 @@ def _reuse(gallery: Gallery, candidates: Sequence[Candidate]) -> None:
             stands = gallery.read(one.id, with_vector=True)
         except ExemplarUnknown:
             continue
-        if stands.item == one.kept and stands.vector is not None:
+        if stands.item == read_kept(one.kept) and stands.vector is not None:
             one.item = Vector(stands.vector)
 
 

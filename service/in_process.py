@@ -36,6 +36,7 @@ class _Call(httpx.AsyncByteStream):
     def __init__(self, app: Any, request: httpx.Request) -> None:
         assert isinstance(request.stream, httpx.AsyncByteStream)
         self._body = aiter(request.stream)
+        self._coming: asyncio.Future[bytes | None] | None = None
         self._sent = False
         self._over = asyncio.Event()
         self._messages: asyncio.Queue[Any] = asyncio.Queue(PARTS_HELD)
@@ -57,9 +58,17 @@ class _Call(httpx.AsyncByteStream):
         if self._sent:
             await self._over.wait()
             return {"type": "http.disconnect"}
-        part = await anext(self._body, None)
+        # Who waits for it may give up and come again: a body whose next part was cancelled would
+        # be at its end, and half of it taken for the whole.
+        if self._coming is None:
+            self._coming = asyncio.ensure_future(self._next())
+        part = await asyncio.shield(self._coming)
+        self._coming = None
         self._sent = part is None
         return {"type": "http.request", "body": part or b"", "more_body": not self._sent}
+
+    async def _next(self) -> bytes | None:
+        return await anext(self._body, None)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (message := await self.said()) is not None:
@@ -70,6 +79,11 @@ class _Call(httpx.AsyncByteStream):
         self._over.set()
         self._work.cancel()
         await asyncio.wait({self._work})
+        if self._coming is not None:
+            self._coming.cancel()
+            await asyncio.wait({self._coming})
+            if not self._coming.cancelled():
+                self._coming.exception()
         if not self._work.cancelled():
             self._work.exception()  # it was told, or nobody wants to know
 

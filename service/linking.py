@@ -25,6 +25,7 @@ from service.metrics import Metrics
 from service.records.asked import fields_told, on_said, schema_for
 from service.records.dedupe_output import DedupeOutput
 from service.records.deduping import DedupeTerms, Linkage, dedupe
+from service.records.learning import Label, taught
 from service.records.linking import RERANK, K, Linked, Pairing, Terms, link
 from service.records.output import How, Output, Side
 from service.records.pooling import Encoders, Pooled, pooled
@@ -52,6 +53,7 @@ def merge(
     model: str | None = None,
     k: int = K,
     rerank: float = RERANK,
+    labels: Sequence[Label] = (),
     encoders: Encoders | None = None,
 ) -> list[dict[str, Any]]:
     """Link two tables; return a row for each pair: both records, score, probability, reason.
@@ -66,6 +68,8 @@ def merge(
         model: embeds names and texts.
         k: candidates of a record.
         rerank: what the distance of strings weighs, 0 to 1.
+        labels: the places of two records, and whether they are of one thing: the threshold is
+            learnt from these, and of 20 of either kind or more what each field weighs.
         encoders: what embeds; None takes the bundles on disk.
 
     Returns:
@@ -75,7 +79,7 @@ def merge(
     Raises:
         SchemaInvalid, TableInvalid: what is asked cannot be compared.
     """
-    terms = Terms(k=k, pairing=pairing, threshold=threshold, rerank=rerank)
+    terms = Terms(k, pairing, threshold, rerank, labels=labels)
     ways = _Ways(left, right, on, fields, model, encoders)
     output = ways.output(link(*ways.pooled, terms), terms, how)
     return [dict(zip(output.names, row, strict=True)) for row in output.rows()]
@@ -113,9 +117,16 @@ def evaluate_pairs(
     fields: Sequence[Field | Mapping[str, Any]] | None = None,
     model: str | None = None,
     rerank: float = RERANK,
+    labels: Sequence[bool | None] | None = None,
     encoders: Encoders | None = None,
 ) -> list[float | None]:
     """Score pairs of records that are known already; None for a pair that shares nothing.
+
+    Args:
+        on, fields, model, rerank, encoders: as of `merge`.
+        labels: of each pair whether it is of one thing, None where that is not known: of 20 of
+            either kind or more it is learnt how likely pairs are of one thing, and this is the
+            score; that of a labelled pair is by what was learnt of the others.
 
     >>> acme, oslo = {"n": "Acme"}, {"n": "Oslo"}
     >>> scores = evaluate_pairs([({"n": "Acme Ltd"}, acme), (oslo, acme)])
@@ -127,7 +138,7 @@ def evaluate_pairs(
         return []
     left, right = ([dict(pair[side]) for pair in listed] for side in (0, 1))
     ways = _Ways(left, right, on, fields, model, encoders)
-    return ways.side_by_side(rerank)
+    return ways.side_by_side(rerank, labels)
 
 
 def dedup(
@@ -141,12 +152,13 @@ def dedup(
     k: int = K,
     rerank: float = RERANK,
     missing: float = MISSING,
+    labels: Sequence[Label] = (),
     encoders: Encoders | None = None,
 ) -> list[dict[str, Any]]:
     """Return one record for each thing: of those that are of one, the golden record.
 
     Args:
-        on, fields, threshold, model, k, rerank, encoders: as of `merge`.
+        on, fields, threshold, model, k, rerank, labels, encoders: as of `merge`.
         linkage: `single` or `average`, see `deduping.DedupeTerms`.
         missing: what a field counts that one of two lacks.
 
@@ -161,7 +173,9 @@ def dedup(
     >>> [row["n"] for row in rows]
     ['Acme Ltd.', 'Zeta']
     """
-    terms = DedupeTerms(k, threshold, linkage=linkage, rerank=rerank, missing=missing)
+    terms = DedupeTerms(
+        k, threshold, linkage=linkage, rerank=rerank, missing=missing, labels=labels
+    )
     output = _deduped(records, on, fields, model, terms, encoders)
     return [dict(zip(output.golden_names, row, strict=True)) for row in output.golden_rows()]
 
@@ -177,6 +191,7 @@ def cluster(
     k: int = K,
     rerank: float = RERANK,
     missing: float = MISSING,
+    labels: Sequence[Label] = (),
     encoders: Encoders | None = None,
 ) -> list[dict[str, Any]]:
     """Return all records in their order, each with its cluster, as `dedup` finds them.
@@ -189,7 +204,9 @@ def cluster(
     >>> [row["cluster"] for row in rows]
     [1, 2, 1]
     """
-    terms = DedupeTerms(k, threshold, linkage=linkage, rerank=rerank, missing=missing)
+    terms = DedupeTerms(
+        k, threshold, linkage=linkage, rerank=rerank, missing=missing, labels=labels
+    )
     output = _deduped(records, on, fields, model, terms, encoders)
     return [dict(zip(output.names, row, strict=True)) for row in output.rows()]
 
@@ -244,15 +261,24 @@ class _Ways:
             Side(self.left, self.pooled[0]), Side(self.right, self.pooled[1]), linked, terms, how
         )
 
-    def side_by_side(self, rerank: float) -> list[float | None]:
+    def side_by_side(
+        self, rerank: float, labels: Sequence[bool | None] | None = None
+    ) -> list[float | None]:
         """Score the records that stand at the same place."""
         n = self.pooled[0].n
-        pairs = Pairs.of(range(n), range(n), [0.0] * n)
-        found = scored(*self.pooled, pairs, rerank=rerank).pairs
-        scores: list[float | None] = [None] * n
-        for at, score in zip(found.left.tolist(), found.scores.tolist(), strict=True):
-            scores[at] = score
-        return scores
+        said = [(at, at, same) for at, same in enumerate(labels or []) if same is not None]
+
+        def score(pairs: Pairs) -> Pairs:
+            return scored(*self.pooled, pairs, rerank=rerank).pairs
+
+        found = score(Pairs.of(range(n), range(n), [0.0] * n))
+        learnt = taught(*self.pooled, said, score)
+        known = dict(zip(found.left.tolist(), found.scores.tolist(), strict=True))
+        if learnt is not None and learnt.judge is not None:
+            judged = learnt.rescored(found)
+            known |= zip(judged.left.tolist(), judged.scores.tolist(), strict=True)
+            known |= zip(learnt.pairs.left.tolist(), learnt.scores.tolist(), strict=True)
+        return [known.get(at) for at in range(n)]
 
 
 def _fields(fields: Sequence[Field | Mapping[str, Any]]) -> list[Field]:

@@ -25,7 +25,7 @@ class Lengths:
     """What a long item may be: its seconds, and the windows it is cut into."""
 
     seconds_max: float = 3600.0
-    windows_max: int = 20_000
+    windows_max: int = 100_000
 
 
 async def parts_of(

@@ -1,6 +1,6 @@
 """What the service asks of its encoders; every bundle that is served keeps all of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -79,4 +79,11 @@ class Encoder(Protocol):
 
     def run(self, feeds: Any) -> NDArray[np.float32]:
         """Embed a collated batch into unit rows ``(n, dim)``, in the order given."""
+        ...
+
+    def on_one_thread(self) -> Callable[[Any], NDArray[np.float32]]:
+        """Open the encoder once more, and return what is as `run`, for passes side by side.
+
+        It blocks, and may raise whatever opening raises.
+        """
         ...

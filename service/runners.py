@@ -1,32 +1,34 @@
-"""The two threads that take turns at one encoder's session.
+"""The threads that take turns at one encoder's session.
 
-While one is in a forward pass, the other may hold the next batch, collated; when the pass ends, it
-enters, and the first hands out its rows meanwhile. So forward and finish overlap, and at most one
-batch is prepared ahead. It is cut early only when a whole one waits: from a shorter queue the next
-batch is cut when the session is free, since more may join it until then.
+While one is in a forward pass, the next may hold a batch, collated; when the pass ends, it enters,
+and the first hands out its rows meanwhile. So forward and finish overlap, and at most one batch is
+prepared ahead. It is cut early only when a whole one waits: from a shorter queue the next batch is
+cut when the session is free, since more may join it until then. An item alone gets all threads; a
+queue gets passes of one thread, side by side (`service.turns`).
 """
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.admission import Admission
 from service.batcher import Batcher
 from service.batching import Batching
 from service.call import Call, Embedded, Outcome, Work, wake
+from service.crew import Crew
 from service.errors import DeadlineExceeded, EncodeFailed, LaneDead
 from service.metrics import Metrics
 from service.ports import Encoder
+from service.turns import Turns
 
 log = logging.getLogger("semblance.lane")
-RUNNERS = 2  # one in the session, one with the next batch
-RESTART_SECONDS_MAX = 5.0
-DEATHS_FORGOTTEN_SECONDS = 60.0
 NEVER = float("-inf")
+Run = Callable[[Any], NDArray[np.float32]]
 
 
 class Runners:
@@ -54,24 +56,23 @@ class Runners:
         )
         self.lock = threading.Condition()
         self.forward_at = monotonic()  # opening an encoder replays its probe
-        self._session = threading.Lock()
-        self._ending = False
+        self._turns = Turns(batching.passes)
+        self._run_narrow: Run = encoder.run
+        self._narrowing = False  # passes of one thread have been asked for
         self._in_hand: dict[int, Sequence[Work]] = {}  # by runner, not settled yet
-        self._before_pass: set[int] = set()  # runners whose batch has not passed yet
-        self._threads: dict[int, threading.Thread] = {}
-        self._resting: set[int] = set()  # replaced, and not yet back from their pause
-        self._deaths: list[float] = []
-        self._start_missing()
+        size = batching.passes + 1  # one with the next batch
+        self._crew = Crew(self.lock, f"lane-{encoder.name}", size, self._run, self._bury)
+        self.revive()
 
     @property
     def alive(self) -> bool:
         """Whether a thread that embeds runs."""
-        return len(self._threads) > len(self._resting)
+        return self._crew.alive
 
     def revive(self) -> None:
         """Start what is not there: the system may have threads again."""
         with self.lock:
-            self._start_missing()
+            self._crew.start()
 
     def offer(self, call: Call, works: Sequence[Work]) -> None:
         """Queue works of a call; those of one who has left are not taken."""
@@ -84,7 +85,7 @@ class Runners:
                 deadline=call.deadline,
                 bulk=call.place.bulk,
             )
-            self._start_missing()
+            self._crew.start()
             self.lock.notify_all()
 
     def cancel(self, call: Call) -> None:
@@ -96,13 +97,7 @@ class Runners:
 
     def end(self, seconds: float) -> None:
         """Let the runners end, which they do when nothing waits; do not wait longer than that."""
-        until = monotonic() + seconds
-        with self.lock:
-            self._ending = True
-            threads = list(self._threads.values())
-            self.lock.notify_all()
-        for thread in threads:
-            thread.join(max(0.0, until - monotonic()))
+        self._crew.end(seconds)
 
     def show(self) -> None:
         """Tell the series how much waits."""
@@ -114,79 +109,59 @@ class Runners:
             rate=self._admission.rate,
         )
 
-    def _start_missing(self) -> None:
-        """Start the runners that are not there; one for which the system has no thread is late."""
-        for runner in range(RUNNERS):
-            if runner in self._threads or self._ending:
-                continue
-            pause = self._pause_seconds()
-            name = f"lane-{self._encoder.name}-{runner}"
-            thread = threading.Thread(
-                target=self._run, args=(runner, pause), name=name, daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError:
-                log.exception("no thread could be started for encoder %r", self._encoder.name)
-                return
-            self._threads[runner] = thread
-            if pause:
-                self._resting.add(runner)
-
-    def _pause_seconds(self) -> float:
-        now = monotonic()
-        self._deaths = [at for at in self._deaths if now - at < DEATHS_FORGOTTEN_SECONDS]
-        again = len(self._deaths) - RUNNERS
-        return min(RESTART_SECONDS_MAX, 0.1 * 2.0**again) if again > 0 else 0.0
-
-    def _run(self, runner: int, pause: float) -> None:
-        try:
-            if pause:
-                with self.lock:
-                    self.lock.wait_for(lambda: self._ending, pause)
-                    self._resting.discard(runner)
-            while self._next(runner):
-                self._serve(runner, self._in_hand[runner])
-                del self._in_hand[runner]
-        except BaseException:
-            log.exception("a thread of encoder %r died", self._encoder.name)
-            self._metrics.lane_restart(self._encoder.name)
-            self._bury(runner)
-        else:
-            with self.lock:
-                self._threads.pop(runner, None)
+    def _run(self, runner: int) -> None:
+        while self._next(runner):
+            self._serve(runner, self._in_hand[runner])
+            del self._in_hand[runner]
 
     def _next(self, runner: int) -> bool:
         """Wait for the next batch and take it in hand; False says that the lane ends."""
         with self.lock:
             while True:
                 waits = len(self._batcher)
-                if waits and (not self._before_pass or self._batcher.full):
-                    late = self._batcher.late(monotonic() + self._admission.item_seconds)
-                    batch = [ticket.work for ticket in self._batcher.take()]
-                    self._in_hand[runner] = [*batch, *(ticket.work for ticket in late)]
-                    self._before_pass.add(runner)
+                if waits and self._turns.may_take(full=self._batcher.full):
+                    self._in_hand[runner] = self._taken(runner)
                     return True
-                if self._ending and not waits:
+                if self._crew.is_ending and not waits:
                     return False
                 self.lock.wait()
+
+    def _taken(self, runner: int) -> list[Work]:
+        """Cut the next batch for a runner, and what would be late anyway."""
+        late = self._batcher.late(monotonic() + self._item_seconds)
+        waits = len(self._batcher)
+        share = self._turns.free
+        wide = self._turns.take(runner, waits)
+        if wide and waits >= self._turns.at_once > 1:
+            self._narrow()
+        batch = self._batcher.take(1 if wide else max(1, share))
+        return [ticket.work for ticket in (*batch, *late)]
+
+    @property
+    def _item_seconds(self) -> float:
+        """Seconds that an item takes in a pass of its own, which goes beside others."""
+        return self._admission.item_seconds * (self._turns.at_once if self._turns.narrow else 1)
 
     def _serve(self, runner: int, batch: Sequence[Work]) -> None:
         self.show()
         feeds = self._collated(batch)
-        with self._session:
-            started = monotonic()
-            margin = started + self._admission.item_seconds
-            live = [w for w in batch if not w.call.gone and w.call.deadline >= margin]
-            outcomes = self._embedded(live, feeds if len(live) == len(batch) else None)
-            ended = monotonic()
         with self.lock:
-            self._before_pass.discard(runner)
+            self.lock.wait_for(lambda: self._turns.may_pass(runner))
+            wide = self._turns.enter(runner)
+        started = monotonic()
+        margin = started + self._item_seconds
+        live = [w for w in batch if not w.call.gone and w.call.deadline >= margin]
+        run = self._encoder.run if wide else self._run_narrow
+        outcomes = self._embedded(live, feeds if len(live) == len(batch) else None, run)
+        ended = monotonic()
+        with self.lock:
+            self._turns.leave(runner)
             others_wait = len(self._batcher) > 0
             if live and all(isinstance(outcome, Embedded) for outcome in outcomes):
                 cost = sum(work.features.cost for work in live)
                 seconds = max(ended - started, 1e-6)
-                self._admission.passed(cost, seconds, others_wait=others_wait)
+                beside = 1 if wide else self._turns.at_once  # where others wait, all go
+                self._admission.passed(cost, seconds / beside, others_wait=others_wait)
             for work in live:
                 self._admission.settled(work.call.place, work.features.cost)
             self.lock.notify_all()  # the session is free
@@ -206,20 +181,24 @@ class Runners:
             log.warning("a batch of %d could not be collated", len(batch), exc_info=True)
             return None
 
-    def _embedded(self, batch: Sequence[Work], feeds: Any) -> list[Outcome]:
+    def _embedded(self, batch: Sequence[Work], feeds: Any, run: Run) -> list[Outcome]:
         """Embed a batch; when it fails, embed its halves, so that in the end one fails alone."""
         if not batch:
             return []
         features = [work.features for work in batch]
         try:
-            rows = self._encoder.run(self._encoder.collate(features) if feeds is None else feeds)
+            rows = run(self._encoder.collate(features) if feeds is None else feeds)
             if rows.shape != (len(batch), self._encoder.dim) or not np.isfinite(rows).all():
                 raise FloatingPointError("the encoder gave rows that are not finite, or not all")
         except Exception:
             if len(batch) > 1:
                 log.warning("a batch of %d failed; its halves are tried", len(batch))
                 half = len(batch) // 2
-                return self._embedded(batch[:half], None) + self._embedded(batch[half:], None)
+                return [
+                    outcome
+                    for part in (batch[:half], batch[half:])
+                    for outcome in self._embedded(part, None, run)
+                ]
             log.exception("encoder %r failed on one item", self._encoder.name)
             self._metrics.encode_failed(self._encoder.name)
             return [EncodeFailed(f"encoder {self._encoder.name!r} could not embed this item")]
@@ -256,18 +235,38 @@ class Runners:
         self._metrics.dropped(self._encoder.name, "gone", len(works) - len(late))
         self._metrics.dropped(self._encoder.name, "late", len(late))
 
+    def _narrow(self) -> None:
+        """Open what passes go side by side with, once, behind the callers' backs."""
+        if self._narrowing:
+            return
+        self._narrowing = True
+        try:
+            threading.Thread(
+                target=self._open_narrow, name=f"narrow-{self._encoder.name}", daemon=True
+            ).start()
+        except RuntimeError:  # passes go one by one until then
+            self._narrowing = False
+
+    def _open_narrow(self) -> None:
+        try:
+            self._run_narrow = self._encoder.on_one_thread()
+        except Exception:  # passes go one by one, as they did
+            log.exception("encoder %r cannot be opened beside itself", self._encoder.name)
+            return
+        with self.lock:
+            self._turns.narrow = True
+            self.lock.notify_all()
+
     def _bury(self, runner: int) -> None:
         """Answer for a runner that has died, and start another."""
+        self._metrics.lane_restart(self._encoder.name)
         with self.lock:
-            self._deaths.append(monotonic())
             self.forward_at = NEVER  # readiness asks for a new proof
-            self._threads.pop(runner, None)
-            self._resting.discard(runner)
-            self._before_pass.discard(runner)
+            self._turns.leave(runner)
             works = list(self._in_hand.pop(runner, ()))
             if not works:  # it died of the queue itself, and so would the next
                 works = [ticket.work for ticket in self._batcher.drain()]
-            self._start_missing()
+            self._crew.start()
             self.lock.notify_all()
         self._finish(works, [dead(self._encoder.name)] * len(works))
 

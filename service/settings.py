@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         "auto", description="Where encoders run: the GPU when there is one, or as told."
     )
     threads: int = Field(0, ge=0, le=256, description="Threads of one forward pass; 0 = cores.")
+    passes: int = Field(
+        0, ge=0, le=256, description="Passes of one thread side by side; 0 = as many as threads."
+    )
 
     read_marks: bool = Field(
         False, description='Whether pictures of `"reads": true` are read (OCR; extra `ocr`).'
@@ -106,7 +109,7 @@ class Settings(BaseSettings):
         3600.0, gt=0, le=86_400, description="Length of a sound that is cut into windows."
     )
     windows_max: int = Field(
-        20_000, ge=1, description="Windows of one sound that is enrolled whole, or scanned."
+        100_000, ge=1, description="Windows of one sound that is enrolled whole, or scanned."
     )
     page_rows_max: int = Field(1000, ge=1, description="Exemplars on one page of a list.")
     filter_depth_max: int = Field(

@@ -14,6 +14,7 @@ from service.settings import read_settings
 
 if TYPE_CHECKING:
     from service.builder import Rejects
+    from service.records.learning import Label
     from service.records.output import Side
     from service.records.pooling import Pooled
     from service.records.schema import Schema
@@ -96,6 +97,23 @@ async def embedded(client: Client, path: Path, table: "Table", schema: "Schema")
         picture = pictures_beside(path, rasteriser)
         with refusing():
             return await pooled(table, schema, Called(client), picture=picture, update=update)
+
+
+def labelled(path: Path | None, left: "Side", right: "Side") -> "list[Label]":
+    """Read labelled pairs, and say how many are about records that have changed.
+
+    Args:
+        path: of the file; None: there are none.
+    """
+    from service.records.labelled import labels_of  # noqa: PLC0415 - numpy; not for --help
+    from service.records.tables import Bounds  # noqa: PLC0415
+
+    if path is None:
+        return []
+    labels, lost = labels_of(path, left, right, Bounds.of(read_settings()))
+    words = f"{len(labels)} labels"
+    click.echo(f"{words}, {lost} about records that are not there" if lost else words, err=True)
+    return labels
 
 
 @contextmanager

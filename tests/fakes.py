@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +102,9 @@ class FakeEncoder:
         rows = np.stack([row_of(text, self.dim) for text in texts])
         rows[[at for at, text in enumerate(texts) if "nan" in text]] = np.nan
         return rows
+
+    def on_one_thread(self) -> Callable[[list[str]], NDArray[np.float32]]:
+        return self.run
 
 
 class FakeCrops(FakeEncoder):

@@ -21,6 +21,7 @@ from models.training.recipe import Pair, Pairs
 from models.training.schedule import Schedule
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+SAVE_MINUTES = 10.0  # what a training that is killed loses at most, where evaluations are rare
 
 
 Batch = TypeVar("Batch")
@@ -115,7 +116,7 @@ def fit(
     start = _restore(folder / CHECKPOINT, model, mean, optimiser) if there else 0
     if start >= schedule.steps or minutes <= 0:
         return mean.cpu()
-    began, pace = time.monotonic(), _Pace()
+    began, pace, saved = time.monotonic(), _Pace(), 0.0
     batches = _batches(draws, start, schedule.size, workers)
     for step in range(start, schedule.steps):
         batch = next(batches)
@@ -127,8 +128,11 @@ def fit(
         if (step + 1) % schedule.report_steps == 0:
             _log(folder, {"step": step + 1, **pace.told()})
         last = spent > min(minutes, schedule.minutes) or step + 1 >= min(stop, schedule.steps)
-        if last or (step + 1) % schedule.check_steps == 0:
+        due = last or (step + 1) % schedule.check_steps == 0
+        if due or spent > saved + SAVE_MINUTES:
             _save(folder / CHECKPOINT, step + 1, model, mean, optimiser)
+            saved = spent
+        if due:
             _log(folder, {"step": step + 1, **evaluate(copy.deepcopy(mean).cpu())})
         if last:
             break

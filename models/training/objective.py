@@ -85,3 +85,13 @@ def open_objective(name: str) -> ModuleType:
     if name not in objective_names():
         raise ValueError(f"objective {name!r} is not one of {', '.join(objective_names())}")
     return importlib.import_module(f"models.training.objectives.{name}")
+
+
+def above_zero(name: str, value: float, usual: str) -> None:
+    """Refuse a setting of an objective that is not above zero.
+
+    Raises:
+        ValueError: naming the setting, and what it usually is.
+    """
+    if not value > 0:
+        raise ValueError(f"{name} is {value} and must be above 0; {usual}")

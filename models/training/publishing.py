@@ -1,6 +1,5 @@
 """A trained tower to a bundle: export, compare, measure, publish; or refuse."""
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -8,27 +7,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.bundle import (
-    CARD_NAME,
-    MODEL_NAME,
-    PROBE_NAME,
-    Bundle,
-    ProbeItem,
-    render_probe,
-    write_bundle,
-)
-from models.manifest import Manifest, Metric
+from models.bundle import Bundle
+from models.manifest import Metric
 from models.modality import Features, open_modality
 from models.onnx_encoder import OnnxEncoder
 from models.region import REGIONS_NAME
-from models.training.card import render_card
-from models.training.export import export_onnx, store_fp16
+from models.training.bundling import SEQUENCES, bundled
 from models.training.recipe import Embed, Encoded, Recipe, as_item
 
-PROBE_FLOOR = 0.999
 ROWS_AT_ONCE = 256
 # The axes of an input that differ from batch to batch.
-FREE = {"image": ("batch",), "text": ("batch", "sequence")}
+FREE = {"image": ("batch",), "text": SEQUENCES}
 
 
 class FloorMissed(Exception):
@@ -93,50 +82,35 @@ def publish(
         FileExistsError: the destination is there, and `replace` is not set.
         BundleError: the bundle that it was trained to meet is not beside the destination.
     """
-    tower.eval()
-    regions = _regions(destination)
-    preprocessing = recipe.preprocessing
-    modality = open_modality(recipe.modality, preprocessing, Path())
-    probe = [as_item(recipe.modality, one) for one in recipe.probe]
-    rows = tower_embed(tower, recipe.modality, preprocessing)(probe)
-    feeds = modality.collate([modality.decode(item) for item in probe[:2]])
-    example = tuple(torch.from_numpy(feeds[n]) for n in modality.inputs)
-    manifest = Manifest(
-        name=recipe.name,
-        version=version,
-        description=recipe.description,
-        modality=recipe.modality,
-        preprocessing=dict(preprocessing),
-        dim=rows.shape[1],
-        precision="fp16-stored",
-        licence=recipe.licence,
-        source=f"trained by models/training/recipes/{recipe.name}.py",
-        training_data=recipe.training_data,
-        probe_floor=PROBE_FLOOR,
-        space=None if recipe.meets is None else _met(destination.parent / recipe.meets),
-        files={},
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        model = Path(scratch) / MODEL_NAME
-        on_progress("exporting the graph")
-        export_onnx(tower, modality.inputs, example, model, free=FREE[recipe.modality])
-        store_fp16(model)
-        files: dict[str, bytes | Path] = {
-            MODEL_NAME: model,
-            PROBE_NAME: render_probe([ProbeItem.of(item) for item in probe], rows),
-            CARD_NAME: b"draft\n",
-        }
-        draft = write_bundle(Path(scratch) / "draft", manifest, files)
-        on_progress("measuring the bundle")
-        figures = recipe.trials(bundle_embed(OnnxEncoder.open(draft.folder, provider="cpu")))
+    facts = {
+        "name": recipe.name,
+        "version": version,
+        "description": recipe.description,
+        "modality": recipe.modality,
+        "preprocessing": dict(recipe.preprocessing),
+        "licence": recipe.licence,
+        "source": f"trained by models/training/recipes/{recipe.name}.py",
+        "training_data": recipe.training_data,
+        "space": None if recipe.meets is None else _met(destination.parent / recipe.meets),
+    }
+
+    def measure(encoder: OnnxEncoder) -> Mapping[str, object]:
+        figures = recipe.trials(bundle_embed(encoder))
         check_floors(figures, recipe.floors)
-        known = {
-            "metrics": _metrics(figures, command),
-            "unrelated_score_q99": figures[recipe.unrelated],
-        }
-        manifest = manifest.model_copy(update=known)
-        files[CARD_NAME] = render_card(manifest, model.stat().st_size).encode()
-        return write_bundle(destination, manifest, files | regions, replace=replace)
+        unrelated = figures[recipe.unrelated]
+        return {"metrics": _metrics(figures, command), "unrelated_score_q99": unrelated}
+
+    return bundled(
+        tower,
+        facts,
+        [as_item(recipe.modality, one) for one in recipe.probe],
+        destination,
+        beside=_regions(destination),
+        free=FREE[recipe.modality],
+        measure=measure,
+        replace=replace,
+        on_progress=on_progress,
+    )
 
 
 def _met(folder: Path) -> str:

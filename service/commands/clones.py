@@ -28,6 +28,7 @@ LISTED = 0.9
 FILE_PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 CODES_AT_ONCE = 128
 FAULTS_OF_ITEMS = ("item_empty", "item_too_large", "item_undecodable")
+TOO_LATE = "deadline_exceeded"  # on a busy machine; half as many are done in time
 
 
 @command.command("clones")
@@ -140,7 +141,7 @@ async def _embedded(
 async def _rows(
     client: Client, model: str, pieces: Sequence["Piece"]
 ) -> list["NDArray[Any] | None"]:
-    """Embed some together; where one is refused, by halves, so that it is left out alone."""
+    """Embed some together; by halves where it comes too late, or to leave out one alone."""
     import numpy as np  # noqa: PLC0415 - as above
 
     body = {
@@ -151,9 +152,11 @@ async def _rows(
     try:
         reply = await patiently(partial(client.call, "POST", "/v1/embeddings", body))
     except CallFailed as refused:
-        if refused.code not in FAULTS_OF_ITEMS:
+        if refused.code not in (*FAULTS_OF_ITEMS, TOO_LATE):
             raise
         if len(pieces) == 1:
+            if refused.code == TOO_LATE:
+                raise
             click.echo(f"{pieces[0].place}: left out: {refused}", err=True)
             return [None]
         half = len(pieces) // 2

@@ -11,11 +11,20 @@ import click
 from service.client import Client
 from service.connected import asking_a_server, open_rejects, with_client
 from service.settings import read_settings
-from service.table_commands import SHARE, TABLE_PATH, USUAL, Usual, complain, embedded, refusing
+from service.table_commands import (
+    SHARE,
+    TABLE_PATH,
+    USUAL,
+    Usual,
+    complain,
+    embedded,
+    labelled,
+    refusing,
+)
 
 if TYPE_CHECKING:
     from service.records.dedupe_output import DedupeOutput
-    from service.records.deduping import Deduped, DedupeTerms, Label
+    from service.records.deduping import Deduped, DedupeTerms
     from service.records.output import Side
     from service.records.schema import Schema
     from service.records.tables import Table
@@ -57,7 +66,8 @@ def command() -> None:
 @click.option("--threshold", type=click.FloatRange(-1, 1), help="[found from labels, or scores]")
 @click.option("--false-match-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True),
               help="Of links above the threshold that is found. [best F1]")  # fmt: skip
-@click.option("--labels", type=TABLE_PATH, help="Answers that `semblance dedupe label` kept.")
+@click.option("--labels", type=TABLE_PATH,
+              help="Labelled pairs: .jsonl of `dedupe label`, or a table.")  # fmt: skip
 @click.option("--linkage", type=click.Choice(["single", "average"]), default="average",
               show_default=True, help="By any link, or by the mean of all.")  # fmt: skip
 @click.option("--members-max", type=click.IntRange(1),
@@ -100,6 +110,8 @@ async def table_of_records(client: Client, table: Path, **options: Any) -> None:
         found: Deduped = await run_sync(dedupe, pooled, terms)
         made = DedupeOutput(side, found, terms)
         await run_sync(partial(write, made, output, options["golden"], options["report"]))
+    if found.taught is not None:
+        click.echo(found.taught.note(), err=True)
     for line in made.worded():
         click.echo(line)
     complain((side,), rejects)
@@ -167,21 +179,9 @@ def terms_of(side: "Side", **options: Any) -> "DedupeTerms":
         k=options["k"],
         rerank=options["rerank"],
         missing=options["missing"],
-        labels=labels_of(side, options["labels"]) if options["labels"] else (),
+        labels=labelled(options["labels"], side, side),
         **{name: options[name] for name in names if name in options},
     )
-
-
-def labels_of(side: "Side", path: Path) -> "list[Label]":
-    """Read the labels of a file, and say how many are about records that have changed."""
-    from service.records.labels import hashes_of, placed, read_answers  # noqa: PLC0415 - as above
-
-    hashes = hashes_of(side.table, side.pooled.schema.names)
-    found, lost = placed(read_answers(path), hashes, hashes)
-    labels = [(left, right, same) for left, right, same in found if same is not None]
-    words = f"{len(labels)} labels"
-    click.echo(f"{words}, {lost} about records that are not there" if lost else words, err=True)
-    return labels
 
 
 def write(made: "DedupeOutput", output: Path, golden: Path | None, report: Path | None) -> None:

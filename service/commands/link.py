@@ -1,5 +1,6 @@
 """`semblance link`: the records of two tables that are of one thing."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,14 @@ from service.table_commands import (
     Usual,
     complain,
     embedded,
+    labelled,
     read_both,
     refusing,
 )
 
 if TYPE_CHECKING:
     from service.records.linking import Linked
+    from service.records.output import Side
 
 
 @click.group("link", cls=Usual, short_help="Link the records of two tables.")
@@ -38,7 +41,9 @@ def command() -> None:
 @click.option("--right-id", metavar="COLUMN", help="Names the right records, each once.")
 @click.option("--one-to-one", "pairing", flag_value="one_to_one", help="No record twice.")
 @click.option("--one-to-many", "pairing", flag_value="one_to_many", help="A right record once.")
-@click.option("--threshold", type=click.FloatRange(-1, 1), help="[found from the scores]")
+@click.option("--threshold", type=click.FloatRange(-1, 1), help="[found from labels, or scores]")
+@click.option("--labels", type=TABLE_PATH,
+              help="Labelled pairs: .jsonl of `link label`, or a table.")  # fmt: skip
 @click.option("--model", help="Embeds names and texts. [names; minilm for texts]")
 @click.option("--k", type=click.IntRange(1, 1000), default=10, show_default=True,
               help="Candidates of a record.")  # fmt: skip
@@ -60,7 +65,9 @@ async def tables(client: Client, left: Path, right: Path, **options: Any) -> Non
     LEFT and RIGHT are .csv, .tsv, .parquet or .xlsx files, their first row the columns' names.
     Without --on or --fields, records are compared by all columns that both tables have, as what
     these hold; it is printed. Each left record gets its best right one, which others may have too;
-    or see --one-to-one and --one-to-many. Without --threshold it is found from the scores.
+    or see --one-to-one and --one-to-many. --labels are what `semblance link label` kept, or a table
+    of the columns left, right (ids, see --left-id and --right-id) and same; of enough labels the
+    weights of fields are learnt. Without --threshold it is found from these, or from the scores.
 
     \b
     Kinds of fields: name, text, number, date, image (files beside the table, or base64), vector.
@@ -80,30 +87,41 @@ async def tables(client: Client, left: Path, right: Path, **options: Any) -> Non
     rejects = open_rejects(options["rejected"], str(output.with_suffix("")))
     pooled = await embedded(client, left, one, schema)
     others = await embedded(client, right, other.renamed(renamed), schema)
-    terms = Terms(
-        k=options["k"],
-        pairing=options["pairing"] or "best",
-        threshold=options["threshold"],
-        rerank=options["rerank"],
-        shared_min=options["shared_min"],
-    )
+    sides = (Side(one, pooled, options["left_id"]), Side(other, others, options["right_id"]))
     with refusing():
+        terms = Terms(
+            k=options["k"],
+            pairing=options["pairing"] or "best",
+            threshold=options["threshold"],
+            rerank=options["rerank"],
+            shared_min=options["shared_min"],
+            labels=labelled(options["labels"], sides[0], renamed_side(sides[1], renamed)),
+        )
         linked = await run_sync(link, pooled, others, terms)
-        sides = (Side(one, pooled, options["left_id"]), Side(other, others, options["right_id"]))
         made = Output(*sides, linked, terms, options["how"])
         await run_sync(write_table, output, made.names, made.rows())
     summarise(linked, len(one), output)
     complain(sides, rejects)
 
 
+def renamed_side(side: "Side", renamed: dict[str, str]) -> "Side":
+    """Let a table have the left one's names of columns, by which answers know its records."""
+    return replace(side, table=side.table.renamed(renamed), id=renamed.get(side.id or "", side.id))
+
+
 def summarise(linked: "Linked", records: int, output: Path) -> None:
     """Say how many were linked, at what threshold, and what may be expected of it."""
+    if linked.taught is not None:
+        click.echo(linked.taught.note(), err=True)
     words = f"{len(linked.pairs)} pairs of {records} left records in {output}"
     if linked.threshold is not None:
         words += f"; threshold {linked.threshold:.3f}"
     if linked.expected is not None:
         told = linked.expected
-        words += f" (expected: precision {told.precision:.2f}, recall {told.recall:.2f})"
+        words += (
+            f" (expected: precision {told.precision:.2f}, at least {told.precision_low:.2f}; "
+            f"recall {told.recall_low:.2f} to {told.recall:.2f})"
+        )
     click.echo(words)
     if linked.threshold is None:
         click.echo(f"nothing was cut: {linked.why}", err=True)

@@ -36,7 +36,7 @@ async def label(client: Client, left: Path, right: Path, **options: Any) -> None
 
     Two records are shown side by side, field by field; y: they are of one thing, n: they are not,
     s: skip, u: undo, q: quit. Each answer is kept at once; the same command goes on where it was
-    left. The threshold that is told is for `semblance link LEFT RIGHT --threshold`.
+    left. `semblance link LEFT RIGHT --labels FILE` learns from them.
     """
     from anyio.to_thread import run_sync  # noqa: PLC0415 - for this command only
 

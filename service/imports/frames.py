@@ -1,6 +1,12 @@
-"""What the process that reads a file tells the service: batches, each as JSON and a matrix."""
+"""What the process that reads a file tells the service: batches, each as JSON, a matrix, and bytes.
 
+Items lie among the bytes as the store keeps them, and files decoded from base64, so that the
+service, where others wait to be answered, has neither to read nor to write them once more.
+"""
+
+import io
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -8,11 +14,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from index.exemplar import Written
 from index.job_rows import JobFailure
+from models.modality import Cut, Item
 from service.candidates import Candidate
-from service.intake import Vector, parse_item
+from service.intake import Parsed, Vector, parse_item
 
-_LENGTHS = struct.Struct("<QQ")
+_LENGTHS = struct.Struct("<QQQ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,9 @@ class Unreadable(ValueError):
 
 
 def write_batch(out: IO[bytes], batch: Batch) -> None:
-    """Write a batch; vectors go as one matrix of float32."""
+    """Write a batch; vectors go as one matrix of float32, and what is kept is written already."""
     vectors = [one.item.row for one in batch.candidates if isinstance(one.item, Vector)]
+    parts = [part for one in batch.candidates for part in (_kept(one), _content(one))]
     told = {
         "at": (batch.behind, batch.rows, batch.done, batch.total),
         "failures": [
@@ -67,17 +76,44 @@ def write_batch(out: IO[bytes], batch: Batch) -> None:
         ],
         "places": batch.places,
         "candidates": [
-            (one.position, one.id, one.label, one.payload, one.kept, one.digest.hex(),
-             isinstance(one.item, Vector))
+            (one.position, one.id, one.label, one.payload, one.digest.hex(), _form(one))
             for one in batch.candidates
         ],
-    }  # fmt: skip
-    _write(out, told, np.stack(vectors).tobytes() if vectors else b"")
+        "sizes": [None if part is None else len(part) for part in parts],
+    }
+    matrix = np.stack(vectors).tobytes() if vectors else b""
+    _write(out, told, matrix, b"".join(part for part in parts if part is not None))
+
+
+def _kept(one: Candidate) -> bytes | None:
+    """Return the item of a candidate as the store keeps it."""
+    assert one.kept is None or isinstance(one.kept, Written)
+    return None if one.kept is None else one.kept.encode()
+
+
+def _content(one: Candidate) -> bytes | None:
+    """Return the file that an item is, where it is one."""
+    item = one.item
+    return item.content if isinstance(item, Item) and isinstance(item.content, bytes) else None
+
+
+def _form(one: Candidate) -> list[object] | None:
+    """Tell what is beside the bytes of a file, or that it is a vector; None: it is all in `kept`.
+
+    The slots of the two dataclasses are spelt out: bytes come from another place.
+    """
+    item = one.item
+    if isinstance(item, Vector):
+        return []
+    if not isinstance(item, Item) or not isinstance(item.content, bytes):
+        return None
+    cut = None if item.cut is None else (item.cut.seconds, item.cut.hop_seconds)
+    return [item.modality, item.reads, cut]
 
 
 def write_end(out: IO[bytes], unreadable: str | None = None) -> None:
     """Say that there is no more, or that no more can be read."""
-    _write(out, {"unreadable": unreadable}, b"")
+    _write(out, {"unreadable": unreadable}, b"", b"")
 
 
 def read_batch(source: IO[bytes], dim: int) -> Batch | None:
@@ -87,39 +123,54 @@ def read_batch(source: IO[bytes], dim: int) -> Batch | None:
         Unreadable: the reader said so.
         EOFError: it broke off.
     """
-    told_bytes, matrix_bytes = _LENGTHS.unpack(_exactly(source, _LENGTHS.size))
+    told_bytes, matrix_bytes, parts_bytes = _LENGTHS.unpack(_exactly(source, _LENGTHS.size))
     told: dict[str, Any] = orjson.loads(_exactly(source, told_bytes))
     rows = iter(_matrix(_exactly(source, matrix_bytes), dim))
+    whole = io.BytesIO(_exactly(source, parts_bytes))
     if "at" not in told:
         if told["unreadable"] is not None:
             raise Unreadable(told["unreadable"])
         return None
+    parts = (None if size is None else whole.read(size) for size in told["sizes"])
     behind, after, done, total = told["at"]
     return Batch(
         behind,
         after,
         done,
         total,
-        candidates=[
-            Candidate(position, one, label, payload,
-                      Vector(next(rows)) if is_vector else parse_item(kept),
-                      kept, bytes.fromhex(digest))
-            for position, one, label, payload, kept, digest, is_vector in told["candidates"]
-        ],
+        candidates=[_candidate(one, next(parts), next(parts), rows) for one in told["candidates"]],
         places=told["places"],
         failures=[JobFailure(*one) for one in told["failures"]],
-    )  # fmt: skip
+    )
+
+
+def _candidate(
+    told: list[Any], kept: bytes | None, content: bytes | None, rows: Iterator[NDArray[np.float32]]
+) -> Candidate:
+    position, one, label, payload, digest, form = told
+    item: Parsed
+    if form is None:
+        assert kept is not None
+        item = parse_item(orjson.loads(kept))
+    elif not form:
+        item = Vector(next(rows))
+    else:
+        assert content is not None
+        modality, reads, cut = form
+        item = Item(modality, content, reads, None if cut is None else Cut(tuple(cut[0]), cut[1]))
+    written = None if kept is None else Written(kept.decode())
+    return Candidate(position, one, label, payload, item, written, bytes.fromhex(digest))
 
 
 def _matrix(raw: bytes, dim: int) -> NDArray[np.float32]:
     return np.frombuffer(raw, "<f4").reshape(-1, dim)
 
 
-def _write(out: IO[bytes], told: object, matrix: bytes) -> None:
+def _write(out: IO[bytes], told: object, matrix: bytes, parts: bytes) -> None:
     words = orjson.dumps(told)
-    out.write(_LENGTHS.pack(len(words), len(matrix)))
-    out.write(words)
-    out.write(matrix)
+    out.write(_LENGTHS.pack(len(words), len(matrix), len(parts)))
+    for one in (words, matrix, parts):
+        out.write(one)
     out.flush()
 
 

@@ -1,15 +1,21 @@
 """The service's side of the process that reads a file."""
 
+import fcntl
 import os
 import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 
 import orjson
 
 from service.imports.frames import Batch, Order, Unreadable, read_batch
+
+# Of the pipe, as much as Linux gives to anybody: a batch of 8 MB comes in eight pieces, not in 128
+# for each of which this thread would have to wait its turn.
+PIPE_BYTES = 1 << 20
 
 
 class Reader:
@@ -68,6 +74,9 @@ class Reader:
                     env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
                 assert self._child.stdin is not None
+                assert self._child.stdout is not None
+                with suppress(OSError):  # the user's pipes have too much already: as it is, then
+                    fcntl.fcntl(self._child.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
                 self._child.stdin.write(orjson.dumps(asdict(self._order)) + b"\n")
                 self._child.stdin.flush()
             return self._child

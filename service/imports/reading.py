@@ -10,11 +10,13 @@ import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
 
 from index.errors import RowsInvalid
+from index.exemplar import written
 from index.job_rows import JobFailure
 from models.errors import InputError
 from service.candidates import Candidate, Fit, candidate_of, digest_of, gated
@@ -27,7 +29,9 @@ from service.source import Columns, Source, SourceInvalid, SourceRow, open_sourc
 MEMORY_BYTES_MAX = 2 << 30  # what one batch of the widest rows takes, several times
 NICE = 10
 BATCH_ROWS = 500  # of vectors: some 10 ms of work, after which others have their turn
-BATCH_ITEMS = 256  # to be embedded: a second's work, after which progress is kept
+# To be embedded: a second's work, after which progress is kept; the first is smaller, for until it
+# is there the encoder has nothing to do.
+BATCH_ITEMS, FIRST_ITEMS = 256, 32
 BATCH_BYTES = 8 << 20
 
 
@@ -85,14 +89,16 @@ def grouped(source: Source, border: int) -> Iterator[list[SourceRow]]:
     """Group rows, bounded by count and size, so that one group ends behind `border` rows."""
     group: list[SourceRow] = []
     size = items = 0
+    items_max = FIRST_ITEMS
     for behind, row in enumerate(source.rows, start=1):
         group.append(row)
         weight, embeds = _weight(row)
         size, items = size + weight, items + embeds
-        full = len(group) >= BATCH_ROWS or items >= BATCH_ITEMS or size >= BATCH_BYTES
+        full = len(group) >= BATCH_ROWS or items >= items_max or size >= BATCH_BYTES
         if full or behind == border:
             yield group
             group, size, items = [], 0, 0
+            items_max = min(BATCH_ITEMS, 2 * items_max)
     if group:
         yield group
 
@@ -131,16 +137,9 @@ def _fill(batch: Batch, rows: list[SourceRow], again: Iterator[bool], fit: Fit) 
             fail(at, one, "id_repeated", f"id {one!r} stands earlier in this source already")
             continue
         try:
-            candidate = candidate_of(at, row.exemplar, fit)
+            found.append(_made(at, row.exemplar, row.kept, fit))
         except (InputError, RowsInvalid) as error:
             fail(at, one, row_of(error).code, str(error))
-            continue
-        if row.kept is not None and isinstance(candidate.item, Vector):
-            candidate.kept = row.kept
-            candidate.digest = digest_of(
-                candidate.label, candidate.payload, item=row.kept, vector=candidate.item
-            )
-        found.append(candidate)
     for candidate, wrong in gated(found, fit.dim):
         if wrong is not None:
             fail(candidate.position, candidate.id, row_of(wrong).code, str(wrong))
@@ -148,6 +147,20 @@ def _fill(batch: Batch, rows: list[SourceRow], again: Iterator[bool], fit: Fit) 
             batch.candidates.append(candidate)
             batch.places.append(_plain(rows[candidate.position - batch.behind].place))
     batch.failures.sort(key=lambda failure: failure.position)
+
+
+def _made(at: int, exemplar: dict[str, Any], kept: dict[str, Any] | None, fit: Fit) -> Candidate:
+    """Make a candidate whose item is written out as the store keeps it.
+
+    Raises:
+        InputError, RowsInvalid: it cannot become an exemplar.
+    """
+    made = candidate_of(at, exemplar, fit)
+    if kept is not None and isinstance(made.item, Vector):
+        made.kept = kept
+        made.digest = digest_of(made.label, made.payload, item=kept, vector=made.item)
+    made.kept = written(made.kept, "item")
+    return made
 
 
 def _plain(words: str) -> str:

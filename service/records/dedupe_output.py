@@ -9,12 +9,11 @@ import numpy as np
 
 from index.linking.held import Cluster, Link, sizes
 from index.linking.pairs import Pairs
-from service.records.deduping import Deduped, DedupeTerms
+from service.records.deduping import Deduped, DedupeTerms, why_deduped
 from service.records.explain import reason
 from service.records.golden import Choice, chosen
 from service.records.output import Side
 from service.records.scoring import FieldScore
-from service.records.weighing import why_weighed
 
 COLUMNS = ("cluster", "cluster_size", "linked_to", "score", "probability", "reason")
 GOLDEN_COLUMNS = ("cluster", "cluster_size", "taken_from")
@@ -133,8 +132,9 @@ class DedupeOutput:
         words = f"{records} records in {clusters} clusters; threshold {found.threshold:.3f}"
         if found.expected is not None:
             told = found.expected
+            sure = "expected of links" if found.taught else "if no strangers are nearly alike"
             words += (
-                f" ({told.low:.3f} to {told.high:.3f}; expected of links: precision "
+                f" ({told.low:.3f} to {told.high:.3f}; {sure}: precision "
                 f"{told.precision:.2f}, recall {told.recall:.2f})"
             )
         return words
@@ -168,7 +168,7 @@ class DedupeOutput:
         pooled = self.side.pooled
         for start in range(0, len(having), PAIRS_AT_ONCE):
             some: Pairs = self.found.pairs.take(having[start : start + PAIRS_AT_ONCE])
-            yield from why_weighed(pooled, some, self.terms.rerank, self.terms.missing)
+            yield from why_deduped(pooled, some, self.terms, self.found.taught)
 
 
 def _fresh(names: Sequence[str], taken: Sequence[str]) -> list[str]:

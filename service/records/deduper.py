@@ -13,7 +13,7 @@ from service.answers import check_size
 from service.asking import Asking
 from service.embedder import Embedder
 from service.records.asked import schema_for
-from service.records.deduping import Deduped, DedupeTerms, dedupe
+from service.records.deduping import Deduped, DedupeTerms, dedupe, why_deduped
 from service.records.explain import cut, reason, told
 from service.records.golden import chosen
 from service.records.pooling import Pooled, pooled
@@ -21,7 +21,6 @@ from service.records.schema import Field
 from service.records.scoring import FieldScore
 from service.records.shelved import Shelved
 from service.records.sides import Failed, Records, table_of, too_long
-from service.records.weighing import why_weighed
 from service.settings import Settings
 
 SIDE = "records"  # what messages call them
@@ -78,8 +77,8 @@ class Deduper:
 
         def work() -> tuple[Deduped, list[list[FieldScore]], list[str]]:
             found, notes = _deduped(made, asked.terms)
-            terms = asked.terms
-            return found, why_weighed(made, found.pairs, terms.rerank, terms.missing), notes
+            why = why_deduped(made, found.pairs, asked.terms, found.taught)
+            return found, why, notes
 
         with asking.timings.stage("search"):
             found, why_paired, notes = await run_sync(work, limiter=self._turns)

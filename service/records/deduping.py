@@ -21,18 +21,17 @@ from index.linking.clusters import single_linkage
 from index.linking.curves import Curves, Threshold
 from index.linking.forest import Clustering, numbered
 from index.linking.held import Cluster, Link, clusters_of
-from index.linking.labels import with_labels
 from index.linking.pairs import Pairs
 from index.linking.threshold import without_labels
 from index.vectors import Rows
+from service.records.learning import Label, Taught, taught
 from service.records.linking import RERANK, K
 from service.records.pooling import Pooled
-from service.records.weighing import MISSING, weighed
+from service.records.scoring import FieldScore
+from service.records.weighing import MISSING, weighed, why_weighed
 
 Linkage = Literal["single", "average"]
 LINKAGES: tuple[Linkage, ...] = get_args(Linkage)
-Label = tuple[int, int, bool]
-"""Two records, and whether they are of one thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,7 @@ class Deduped:
         threshold: at which was cut.
         expected: what may be expected of it among the candidates; None where nothing tells.
         candidates: all that were scored; none reads the same as its other.
+        taught: what the labels taught; None where there are none.
     """
 
     of: Clustering
@@ -85,6 +85,7 @@ class Deduped:
     threshold: float
     expected: Threshold | None
     candidates: Pairs
+    taught: Taught | None = None
 
 
 def dedupe(records: Pooled, terms: DedupeTerms) -> Deduped:
@@ -96,13 +97,16 @@ def dedupe(records: Pooled, terms: DedupeTerms) -> Deduped:
     """
     first = first_alike(records)
     candidates, rows = candidates_of(records, first, terms)
-    curves, why = curves_of(records, candidates, terms)
+    learnt = taught_of(records, terms)
+    if learnt is not None and len(candidates):
+        candidates = learnt.rescored(candidates)
+    curves, why = curves_of(candidates, learnt)
     threshold, expected = _threshold(curves, why, candidates, terms)
     same = np.flatnonzero(first != np.arange(records.n))
     alike = Pairs.of(first[same], same, np.ones(len(same)))
     if terms.linkage == "average":
         more = absent_within(records.n, candidates, threshold)
-        held = _joined(candidates, weighed(records, more, terms.rerank, terms.missing))
+        held = _joined(candidates, _scored(records, more, terms, learnt))
     else:
         held = candidates
     of = _linked(records.n, held, threshold, terms)
@@ -113,13 +117,23 @@ def dedupe(records: Pooled, terms: DedupeTerms) -> Deduped:
     found = list(clusters_of(of, held, rows))
     return Deduped(
         of=of,
-        clusters=_measured(records, found, terms),
+        clusters=_measured(records, found, terms, learnt),
         pairs=pairs,
         probabilities=None if curves is None else curves.probabilities(pairs.scores),
         threshold=threshold,
         expected=expected,
         candidates=candidates,
+        taught=learnt,
     )
+
+
+def why_deduped(
+    records: Pooled, pairs: Pairs, terms: DedupeTerms, learnt: Taught | None
+) -> list[list[FieldScore]]:
+    """Tell field by field why pairs have their scores."""
+    fields = why_weighed(records, pairs, terms.rerank, terms.missing)
+    judge = None if learnt is None else learnt.judge
+    return fields if judge is None else judge.explained(pairs, fields)
 
 
 def first_alike(records: Pooled) -> Positions:
@@ -156,23 +170,19 @@ def candidates_of(
     return weighed(records, found, terms.rerank, terms.missing), PlacedRows(rows, place)
 
 
-def curves_of(
-    records: Pooled, candidates: Pairs, terms: DedupeTerms
-) -> tuple[Curves | None, str | None]:
+def taught_of(records: Pooled, terms: DedupeTerms) -> Taught | None:
+    """Learn from the labels that there are."""
+
+    def score(pairs: Pairs) -> Pairs:
+        return weighed(records, pairs, terms.rerank, terms.missing)
+
+    return taught(records, records, terms.labels, score)
+
+
+def curves_of(candidates: Pairs, learnt: Taught | None) -> tuple[Curves | None, str | None]:
     """Tell how likely a pair of each score is of one thing, or why that cannot be told."""
-    if terms.labels and len(candidates):
-        left, right, _ = zip(*terms.labels, strict=True)
-        known = _scores(records, Pairs.of(left, right, np.zeros(len(left))), terms)
-        # Two that share nothing have no score, and their label says nothing of scores.
-        told = [
-            (known[one, other], is_same)
-            for one, other, is_same in terms.labels
-            if (one, other) in known
-        ]
-        if told:
-            scores = np.array([score for score, _ in told], np.float32)
-            labels = np.array([is_same for _, is_same in told], np.bool_)
-            return with_labels(candidates.scores, scores, labels), None
+    if learnt is not None and len(candidates):
+        return learnt.curves(candidates), None
     try:
         return without_labels(candidates), None
     except ScoresInseparable as error:
@@ -224,22 +234,25 @@ def _linked(n: int, candidates: Pairs, threshold: float, terms: DedupeTerms) -> 
     return single_linkage(n, candidates, threshold, terms.members_max)
 
 
-def _measured(records: Pooled, found: Sequence[Cluster], terms: DedupeTerms) -> list[Cluster]:
+def _measured(
+    records: Pooled, found: Sequence[Cluster], terms: DedupeTerms, learnt: Taught | None
+) -> list[Cluster]:
     """Tell the diameters as pairs are scored; the two that lie farthest apart are known by rows."""
     farthest = Pairs.of(
         [one.diameter.left for one in found],
         [one.diameter.right for one in found],
         np.zeros(len(found)),
     )
-    scores = _scores(records, farthest, terms)
+    known = _scored(records, farthest, terms, learnt)
+    places = zip(known.left.tolist(), known.right.tolist(), strict=True)
+    scores = dict(zip(places, known.scores.tolist(), strict=True))
     return [replace(one, diameter=_rescored(one.diameter, scores)) for one in found]
 
 
-def _scores(records: Pooled, pairs: Pairs, terms: DedupeTerms) -> dict[tuple[int, int], float]:
-    """Return the scores of pairs, without those that share nothing."""
+def _scored(records: Pooled, pairs: Pairs, terms: DedupeTerms, learnt: Taught | None) -> Pairs:
+    """Score pairs as candidates are; those that share nothing are left out."""
     known = weighed(records, pairs, terms.rerank, terms.missing)
-    places = zip(known.left.tolist(), known.right.tolist(), strict=True)
-    return dict(zip(places, known.scores.tolist(), strict=True))
+    return known if learnt is None or not len(known) else learnt.rescored(known)
 
 
 def _rescored(link: Link, scores: dict[tuple[int, int], float]) -> Link:

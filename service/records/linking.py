@@ -5,6 +5,7 @@ field (`scoring`), a threshold is taken or found from the scores of all candidat
 chosen among those at or above it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -17,8 +18,10 @@ from index.linking.assignment import best, one_to_one
 from index.linking.blocking import candidates
 from index.linking.curves import Curves, Threshold
 from index.linking.pairs import Pairs
+from index.linking.rivals import TIED, borne_out, by_rivals, rivals_at
 from index.linking.threshold import without_labels
 from service.errors import SchemaInvalid
+from service.records.learning import Label, Taught, taught
 from service.records.pooling import Pooled
 from service.records.scoring import FieldScore, Scored, explained, scored
 
@@ -41,6 +44,7 @@ class Terms:
         threshold: the least score of a pair; None has it found from the scores.
         rerank: what the distance of strings weighs in the score of names and texts, 0 to 1.
         shared_min: the share of all weights that a pair must rest on, 0 to 1.
+        labels: pairs of which somebody said whether they are of one thing.
     """
 
     k: int = K
@@ -48,6 +52,7 @@ class Terms:
     threshold: float | None = None
     rerank: float = RERANK
     shared_min: float = 0.0
+    labels: Sequence[Label] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Linked:
         why: the scores do not tell.
         candidates: all of them, with their scores.
         curves: how likely a pair of a score is right; None where the scores do not tell.
+        of_bests: whether the curves are of the best pair of each record alone.
+        taught: what the labels taught; None where there are none.
     """
 
     pairs: Pairs
@@ -75,12 +82,15 @@ class Linked:
     why: str | None
     candidates: Scored
     curves: Curves | None
+    of_bests: bool = False
+    taught: Taught | None = None
 
     def choosing(self, pairs: Pairs) -> "Linked":
         """Return the same with others of the candidates as the pairs that were chosen."""
-        likely = (
-            None if self.curves is None else likely_of(pairs, self.candidates.pairs, self.curves)
-        )
+        likely = None
+        if self.curves is not None:
+            tell = likely_of_bests if self.of_bests else likely_of
+            likely = tell(pairs, self.candidates.pairs, self.curves)
         shared = _shared_of(pairs, self.candidates)
         return replace(self, pairs=pairs, shared=shared, probabilities=likely)
 
@@ -91,24 +101,34 @@ def link(left: Pooled, right: Pooled, terms: Terms) -> Linked:
     Raises:
         SchemaInvalid: the two were not made by one schema, or their vectors are of two dimensions.
     """
-    return decided(_candidates(left, right, terms), terms)
+    found = _candidates(left, right, terms)
+
+    def score(pairs: Pairs) -> Pairs:
+        return scored(left, right, pairs, rerank=terms.rerank).pairs
+
+    learnt = taught(left, right, terms.labels, score)
+    if learnt is not None and len(found.pairs):
+        found = Scored(learnt.rescored(found.pairs), found.shared)
+    return decided(found, terms, learnt)
 
 
-def decided(found: Scored, terms: Terms) -> Linked:
-    """Choose pairs among scored candidates; takes long."""
-    curves, why = _curves(found.pairs)
-    threshold, expected = terms.threshold, None
-    if curves is not None:
-        scores = found.pairs.scores
-        expected = curves.best(scores) if threshold is None else curves.at(scores, threshold)
-        threshold = expected.threshold
+def decided(found: Scored, terms: Terms, learnt: Taught | None = None) -> Linked:
+    """Choose pairs among scored candidates; takes long.
+
+    Args:
+        learnt: what labels taught, by which the candidates are scored.
+    """
+    turned = terms.pairing == "one_to_many"
+    of_bests, curves, expected, why = _told(
+        found.pairs.swapped() if turned else found.pairs, terms, learnt
+    )
+    threshold = terms.threshold if expected is None else expected.threshold
     cut = UNCUT if threshold is None else threshold
     chosen = _chosen(found.pairs, cut, terms.pairing)
     likely = None
     if curves is not None:
-        turned = terms.pairing == "one_to_many"
         rivals = (found.pairs.swapped(), chosen.swapped()) if turned else (found.pairs, chosen)
-        likely = likely_of(rivals[1], rivals[0], curves)
+        likely = (likely_of_bests if of_bests else likely_of)(rivals[1], rivals[0], curves)
     return Linked(
         pairs=chosen,
         shared=_shared_of(chosen, found),
@@ -119,12 +139,18 @@ def decided(found: Scored, terms: Terms) -> Linked:
         why=why,
         candidates=found,
         curves=curves,
+        of_bests=of_bests,
+        taught=learnt,
     )
 
 
-def why_linked(left: Pooled, right: Pooled, pairs: Pairs, terms: Terms) -> list[list[FieldScore]]:
+def why_linked(
+    left: Pooled, right: Pooled, pairs: Pairs, terms: Terms, learnt: Taught | None = None
+) -> list[list[FieldScore]]:
     """Tell field by field why pairs have their scores."""
-    return explained(left, right, pairs, rerank=terms.rerank)
+    fields = explained(left, right, pairs, rerank=terms.rerank)
+    judge = None if learnt is None else learnt.judge
+    return fields if judge is None else judge.explained(pairs, fields)
 
 
 def _candidates(left: Pooled, right: Pooled, terms: Terms) -> Scored:
@@ -167,13 +193,55 @@ def likely_of(chosen: Pairs, rivals: Pairs, curves: Curves) -> NDArray[np.float6
     return likely
 
 
-def _curves(pairs: Pairs) -> tuple[Curves | None, str | None]:
+def likely_of_bests(chosen: Pairs, rivals: Pairs, curves: Curves) -> NDArray[np.float64]:
+    """Tell how likely chosen pairs (n,) are right, by curves of the best pair of each record.
+
+    Bests as good as each other share what is likely; one that is not the best is right at most
+    where the best is not.
+
+    Args:
+        rivals: all candidates, the chosen among them.
+    """
+    top = np.full(int(rivals.left.max(initial=-1)) + 1, -np.inf)
+    np.maximum.at(top, rivals.left, rivals.scores)
+    tied = np.bincount(rivals.left, rivals.scores >= top[rivals.left] - TIED, len(top))
+    own, best_one = chosen.scores.astype(np.float64), top[chosen.left]
+    likely = curves.probabilities(own)
+    shared: NDArray[np.float64] = np.where(
+        own >= best_one - TIED,
+        likely / np.maximum(tied[chosen.left], 1.0),
+        np.minimum(likely, 1.0 - curves.probabilities(best_one)),
+    )
+    return shared
+
+
+def _told(
+    pairs: Pairs, terms: Terms, learnt: Taught | None
+) -> tuple[bool, Curves | None, Threshold | None, str | None]:
+    """Find how likely pairs of a score are right, and where to cut; or why that cannot be told.
+
+    The first that is returned tells whether the curves are of the best pair of each record.
+
+    By labels where there are some; else by second bests, which know strangers that are nearly
+    alike; else by the scores of all, promising no more than second bests bear out.
+    """
     if not len(pairs):
-        return None, "no two records have anything in common"
+        return False, None, None, "no two records have anything in common"
+    wanted = terms.threshold
     try:
-        return without_labels(pairs), None
+        if learnt is not None:
+            curves, scores = learnt.curves(pairs), pairs.scores
+            told = curves.best(scores) if wanted is None else curves.at(scores, wanted)
+            return False, curves, told, None
+        try:
+            curves, told = by_rivals(pairs)
+            return True, curves, told if wanted is None else rivals_at(told, pairs, wanted), None
+        except ScoresInseparable:
+            curves = without_labels(pairs)
+            told = curves.best(pairs.scores) if wanted is None else curves.at(pairs.scores, wanted)
+            return False, curves, borne_out(told, pairs), None
     except ScoresInseparable as error:
-        return None, str(error)
+        return False, None, None, str(error)
 
 
 def _chosen(pairs: Pairs, threshold: float, pairing: Pairing) -> Pairs:

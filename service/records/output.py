@@ -79,7 +79,8 @@ class Output:
         pairs = self.linked.pairs
         for start in range(0, len(pairs), PAIRS_AT_ONCE):
             some = pairs.take(np.arange(start, min(start + PAIRS_AT_ONCE, len(pairs))))
-            yield from why_linked(self.left.pooled, self.right.pooled, some, self.terms)
+            sides = self.left.pooled, self.right.pooled
+            yield from why_linked(*sides, some, self.terms, self.linked.taught)
 
     def _pair(self, at: int, fields: Sequence[FieldScore]) -> list[Any]:
         linked = self.linked

@@ -38,10 +38,10 @@ def many_callers(url: str) -> Figure:
     run(closed_loop(url, CALLERS, texts, 1.0))
     rates = []
     for _ in range(ROUNDS):
-        replies = run(closed_loop(url, CALLERS, texts, LOOP_SECONDS))
+        served = rate_of(closed_loop(url, CALLERS, texts, LOOP_SECONDS))
         same = [next(texts) for _ in range(TEXTS)]
         alone = TEXTS / seconds_of(lambda same=same: bare(same))
-        rates.append((len(accepted(replies)) / LOOP_SECONDS, alone))
+        rates.append((served, alone))
     ratio = median(ours / alone for ours, alone in rates)
     ours, alone = (median(values) for values in zip(*rates, strict=True))
     beside = f"bare ORT {alone:.0f}/s"
@@ -82,7 +82,7 @@ def overload(url: str) -> list[Figure]:
     rounds: list[tuple[float, float]] = []
     replies: list[Reply] = []
     for _ in range(OVERLOAD_ROUNDS):
-        most = len(accepted(run(closed_loop(url, CALLERS, texts, LOOP_SECONDS)))) / LOOP_SECONDS
+        most = rate_of(closed_loop(url, CALLERS, texts, LOOP_SECONDS))
         started = perf_counter()  # to the last answer: the queue that is filled is drained too
         some = run(open_loop(url, 2 * most, texts, OVERLOAD_SECONDS))
         rounds.append((len(accepted(some)) / (perf_counter() - started), most))
@@ -108,6 +108,12 @@ def overload(url: str) -> list[Figure]:
             None, "< 50 ms", refusal < 50,
         ),
     ]  # fmt: skip
+
+
+def rate_of(load: Coroutine[Any, Any, list[Reply]]) -> float:
+    """Tell how many were answered a second, to the last answer."""
+    started = perf_counter()
+    return len(accepted(run(load))) / (perf_counter() - started)
 
 
 def accepted(replies: list[Reply]) -> list[Reply]:

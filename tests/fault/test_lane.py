@@ -34,9 +34,11 @@ from tests.pace import PACE
 
 
 @contextmanager
-def lane_of(encoder: FakeEncoder, *, rate: float = 1e5, **settings: Any) -> Iterator[Lane]:
+def lane_of(
+    encoder: FakeEncoder, *, rate: float = 1e5, threads: int = 1, **settings: Any
+) -> Iterator[Lane]:
     made = Settings(**{"batch_items_max": 8, "pass_cost": 1000, **settings})
-    batching = Batching.of(made, on_gpu=False)
+    batching = Batching.of(made, on_gpu=False, threads=threads)
     lane = Lane(encoder, Metrics(), made, rate=rate, batching=batching)
     try:
         yield lane
@@ -116,7 +118,7 @@ def test_a_dead_thread_fails_its_waiters_and_is_replaced() -> None:
             assert isinstance(call.outcomes[0], LaneDead)
             call = await asyncio.wait_for(behind, 5 * PACE)
             assert all(isinstance(outcome, Embedded) for outcome in call.outcomes)
-        await until(lambda: len(lane._runners._threads) == 2)
+        await until(lambda: len(lane._runners._crew._threads) == 2)
         call = await embed(lane, "afterwards")
         assert isinstance(call.outcomes[0], Embedded)
 
@@ -214,7 +216,7 @@ def test_callers_who_leave_beside_others_take_only_themselves_along() -> None:
         encoder.gate.set()
         for call in await asyncio.wait_for(asyncio.gather(held, *calls), 5 * PACE):
             assert all(isinstance(outcome, Embedded) for outcome in call.outcomes)
-        assert not lane._runners._deaths
+        assert not lane._runners._crew._deaths
         for series in ("queue_cost", "queue_seconds", "interactive_queue_seconds"):
             assert f'semblance_{series}{{model="fake"}} 0.0' in lane._metrics.text().decode()
 

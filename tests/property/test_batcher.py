@@ -47,13 +47,13 @@ class Batching(RuleBasedStateMachine):
         assert self.batcher.cancel(gone) == []
         self.leave(gone)
 
-    @rule(margin=st.floats(0, 1))
-    def take(self, margin: float) -> None:
+    @rule(margin=st.floats(0, 1), shares=st.sampled_from([1, 1, 2, 3]))
+    def take(self, margin: float, shares: int) -> None:
         by = self.now + margin
         late = self.batcher.late(by)
         assert by_work(late) == by_work([t for t in self.waiting if t.deadline < by])
         self.leave(late)
-        batch = self.batcher.take()
+        batch = self.batcher.take(shares)
         assert bool(batch) == bool(self.waiting)
         if not batch:
             return
@@ -61,7 +61,9 @@ class Batching(RuleBasedStateMachine):
         first = self.turn()
         assert first in batch, "the one whose turn it is waits for nobody"
         assert {ticket.bulk for ticket in batch} == {first.bulk}
-        assert len(batch) <= ITEMS_MAX
+        kind = [t for t in self.waiting if t.bulk == first.bulk]
+        items_max = min(ITEMS_MAX, math.ceil(len(kind) / shares))
+        assert len(batch) <= items_max, "more than its share"
         longest = max(ticket.cost for ticket in batch)
         assert longest * len(batch) <= COST_MAX or len(batch) == 1, "over budget"
         assert [t.cost for t in batch] == sorted(t.cost for t in batch)
@@ -70,11 +72,11 @@ class Batching(RuleBasedStateMachine):
             assert shorter * (longest - ticket.cost) <= PASS_COST, "padded for more than a pass"
         same_kind = [t for t in self.waiting if t.bulk == first.bulk]
         below = [t.cost for t in same_kind if t.key < batch[0].key]
-        fits = min(ITEMS_MAX, max(1, COST_MAX // longest), len(batch) + len(below))
+        fits = min(items_max, max(1, COST_MAX // longest), len(batch) + len(below))
         if len(batch) < fits:
             saved = (fits - len(batch)) * (longest - max(below))
             assert saved > PASS_COST, "room was left for nothing"
-        if len(batch) < self.batcher.room(longest):
+        if len(batch) < min(items_max, self.batcher.room(longest)):
             assert longest not in [t.cost for t in same_kind], "one of that length was left"
 
     def turn(self) -> Ticket[int]:

@@ -1,8 +1,7 @@
 """`python -m models.training.clones.publishing`: the trained tower as a bundle."""
 
-import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,21 +10,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.bundle import CARD_NAME, MODEL_NAME, PROBE_NAME, ProbeItem, render_probe, write_bundle
-from models.manifest import Manifest, Metric
-from models.modality import Item, open_modality
+from models.manifest import Metric
+from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
-from models.training.card import render_card
+from models.training.bundling import bundled
 from models.training.clones.solutions import LISTING, Solution, held_out, read_solutions
+from models.training.clones.telling import told_by
 from models.training.clones.trials import accepted_at, clone_figures, unrelated_score
 from models.training.clones.views import TOKENS_MAX
 from models.training.clones.vocabulary import PAD, tokenizer_json, vocabulary
-from models.training.export import export_onnx, store_fp16
 from models.training.sentence_tower import SentenceTower, Shape
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 TOKENIZER = "tokenizer.json"
-PROBE_FLOOR = 0.999
 BATCH = 32
 PROBES = (
     "def total(values):\n    result = 0\n    for value in values:\n        result += value\n"
@@ -50,34 +47,68 @@ def main(data: Path, weights: Path, out: Path, version: str, every: int, replace
 
     The figures in its manifest are those of the training, on all held-out problems.
     """
-    tower = tower_of(weights)
-    with tempfile.TemporaryDirectory() as scratch:
-        files, manifest = _drafted(tower, Path(scratch), version)
-        draft = write_bundle(Path(scratch) / "draft", manifest, files)
-        encoder = OnnxEncoder.open(draft.folder, provider="cpu")
+    words = vocabulary()
+
+    def measure(encoder: OnnxEncoder) -> Mapping[str, object]:
         measured = Measured.of(encoder, data, every)
-        unrelated = round(measured.unrelated(), 4)
         for name, value in measured.figures().items():
             click.echo(f"{name} {value:.4f}, of one problem in {every}")
         measured.tell_thresholds()
-        figures = trained_figures(weights)
-        metrics = [
-            Metric(
-                name="MAP@R",
-                dataset="leetcode " + name.removesuffix("_map").replace("_", " "),
-                split="held-out problems",
-                value=round(value, 4),
-                command=COMMAND,
-            )
-            for name, value in figures.items()
-        ]
-        known = {"metrics": metrics, "unrelated_score_q99": unrelated}
-        manifest = manifest.model_copy(update=known)
-        files[CARD_NAME] = render_card(
-            manifest, (Path(scratch) / MODEL_NAME).stat().st_size
-        ).encode()
-        bundle = write_bundle(out, manifest, files, replace=replace)
+        return {"unrelated_score_q99": round(measured.unrelated(), 4)}
+
+    with tempfile.TemporaryDirectory() as scratch:
+        tokenizer = Path(scratch) / TOKENIZER
+        tokenizer.write_text(tokenizer_json(words), encoding="utf-8")
+        bundle = bundled(
+            tower_of(weights),
+            facts_of(version, words, metrics_of(trained_figures(weights))),
+            [Item("text", text) for text in PROBES],
+            out,
+            reads={TOKENIZER: tokenizer},
+            measure=measure,
+            replace=replace,
+        )
+    unrelated = bundle.manifest.unrelated_score_q99
     click.echo(f"published {bundle.space} in {out}; unrelated_score_q99 {unrelated}")
+
+
+def facts_of(
+    version: str, words: Mapping[str, int], metrics: Sequence[Metric]
+) -> dict[str, object]:
+    """Tell what the manifest says of the encoder beside what is found in it."""
+    return {
+        "name": "clones",
+        "description": "Encoder of code for clones and copies: its abstract view, names taken "
+        "away, to a row near those of other solutions of the same problem, in any language.",
+        "modality": "text",
+        "preprocessing": {
+            "tokenizer": TOKENIZER,
+            "tokens_max": TOKENS_MAX,
+            "inputs": ["input_ids", "attention_mask"],
+            "pad_id": words[PAD],
+            "view": "abstract",
+        },
+        "licence": "Apache-2.0",
+        "source": "MiniLM's layers, trained by models/training/clones",
+        "training_data": "LeetCode solutions in C++ and Python (kamyu104/LeetCode-Solutions, MIT), "
+        "four fifths of the problems, and rewrites of them; MiniLM's own before",
+        "version": version,
+        "metrics": list(metrics),
+    }
+
+
+def metrics_of(figures: Mapping[str, float]) -> list[Metric]:
+    """Word what a training tells of its encoder as the manifest's metrics."""
+    return [
+        Metric(
+            name="MAP@R",
+            dataset="leetcode " + name.removesuffix("_map").replace("_", " "),
+            split="held-out problems",
+            value=round(value, 4),
+            command=COMMAND,
+        )
+        for name, value in figures.items()
+    ]
 
 
 def tower_of(folder: Path) -> SentenceTower:
@@ -93,57 +124,8 @@ def tower_of(folder: Path) -> SentenceTower:
 
 def trained_figures(folder: Path) -> dict[str, float]:
     """Read what the training told of its encoder: MAP@R within and across languages."""
-    lines = [
-        json.loads(line) for line in (folder / "figures.jsonl").read_text("utf-8").splitlines()
-    ]
-    told = next(line for line in reversed(lines) if line["name"] == "clones")
+    told = told_by(folder)["clones"]
     return {name: value for name, value in told.items() if name.endswith("_map")}
-
-
-def _drafted(
-    tower: SentenceTower, scratch: Path, version: str
-) -> tuple[dict[str, bytes | Path], Manifest]:
-    words = vocabulary()
-    (scratch / TOKENIZER).write_text(tokenizer_json(words), encoding="utf-8")
-    preprocessing: dict[str, object] = {
-        "tokenizer": TOKENIZER,
-        "tokens_max": TOKENS_MAX,
-        "inputs": ["input_ids", "attention_mask"],
-        "pad_id": words[PAD],
-        "view": "abstract",
-    }
-    modality = open_modality("text", preprocessing, scratch)
-    features = [modality.decode(Item("text", text)) for text in PROBES]
-    feeds = modality.collate(features)
-    example = tuple(torch.from_numpy(feeds[name]) for name in modality.inputs)
-    with torch.no_grad():
-        rows = tower(*example).numpy().astype(np.float32)
-    model = scratch / MODEL_NAME
-    export_onnx(tower, modality.inputs, example, model)
-    store_fp16(model)
-    manifest = Manifest(
-        name="clones",
-        version=version,
-        description="Encoder of code for clones and copies: its abstract view, names taken away, "
-        "to a row near those of other solutions of the same problem, in any language.",
-        modality="text",
-        preprocessing=preprocessing,
-        dim=rows.shape[1],
-        precision="fp16-stored",
-        licence="Apache-2.0",
-        source="MiniLM's layers, trained by models/training/clones",
-        training_data="LeetCode solutions in C++ and Python (kamyu104/LeetCode-Solutions, MIT), "
-        "four fifths of the problems, and rewrites of them; MiniLM's own before",
-        probe_floor=PROBE_FLOOR,
-        files={},
-    )
-    files: dict[str, bytes | Path] = {
-        MODEL_NAME: model,
-        TOKENIZER: scratch / TOKENIZER,
-        PROBE_NAME: render_probe([ProbeItem(text=text) for text in PROBES], rows),
-        CARD_NAME: b"draft\n",
-    }
-    return files, manifest
 
 
 @dataclass(frozen=True, slots=True)

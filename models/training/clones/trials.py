@@ -1,11 +1,36 @@
 """How well the solutions of one problem find each other, within a language and across languages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
+
+from models.training.clones.learning import embedded
+from models.training.clones.solutions import Solution
+from models.training.clones.views import Ids
 
 Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Held-out solutions: as they stand, and as programs."""
+
+    solutions: Sequence[Solution]
+    views: Sequence[Sequence[Ids]]
+
+    def figures(self, tower: nn.Module, device: str) -> Mapping[str, float]:
+        """Tell MAP@R within and across languages; and where half the solutions are rewritten."""
+        tower = tower.to(device).eval()
+        problems = [one.problem for one in self.solutions]
+        languages = [one.language for one in self.solutions]
+        plain = embedded(tower, [view[0] for view in self.views])
+        mixed = embedded(tower, [view[1 if n % 2 else 0] for n, view in enumerate(self.views)])
+        told = clone_figures(plain, problems, languages)
+        again = clone_figures(mixed, problems, languages)
+        return told | {f"rewritten_{name}": value for name, value in again.items()}
 
 
 def map_at_r(scores: Rows, same: NDArray[np.bool_]) -> float:

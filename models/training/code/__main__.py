@@ -3,9 +3,10 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 import click
 import torch
@@ -32,8 +33,12 @@ from models.training.sentence_tower import SentenceTower, tower_of_bundle
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 OUT = click.Path(path_type=Path, dir_okay=False)
+ANY = click.Path(path_type=Path)
+MINILM, WORK = Path("models/bundles/minilm"), Path(".cache/training/code")
 SHARES = (0.5, 0.75, 1.0)  # of what was learnt since MiniLM
 CHECK_STEPS = 25
+
+Command = Callable[..., Any]
 
 
 @click.group()
@@ -90,87 +95,68 @@ def _packages(
         yield open_package(path)
 
 
+class Given(TypedDict):
+    """What a training is told; see `prepare`."""
+
+    pairs: tuple[Path, ...]
+    dev: Path | None
+    start: Path
+    out: Path
+    work: Path
+    size: int
+    rate: float
+
+
+def training_options(*, minutes: float, size: int, rate: float) -> Callable[[Command], Command]:
+    """Give a command the options of a training, with its own usual budget."""
+    options = [
+        click.option("--pairs", type=FILE, required=True, multiple=True, help="What `mine` made."),
+        click.option("--dev", type=FOLDER, help="Folder of CoSQA's dev split, to look at."),
+        click.option("--start", type=FOLDER, default=MINILM, show_default=True),
+        click.option("--out", type=ANY, required=True, help="Gets what is found."),
+        click.option(
+            "--work", type=ANY, default=WORK, show_default=True, help="For checkpoints and logs."
+        ),
+        click.option("--minutes", default=minutes, show_default=True, help="Of training."),
+        click.option("--size", type=click.IntRange(min=2), default=size, show_default=True),
+        click.option("--rate", default=rate, show_default=True),
+    ]
+
+    def given(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return given
+
+
 @main.command("study")
-@click.option("--pairs", type=FILE, required=True, multiple=True, help="What `mine` made.")
-@click.option("--dev", type=FOLDER, help="Folder of CoSQA's dev split, to look at.")
-@click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Gets what is found.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path),
-    default=Path(".cache/training/code"),
-    show_default=True,
-    help="For checkpoints and logs.",
-)
-@click.option("--minutes", type=float, default=600.0, show_default=True, help="Of training.")
+@training_options(minutes=600.0, size=512, rate=1e-4)
 @click.option("--layers", type=click.IntRange(1, 6), help="That learn; on a CPU 2, else all.")
-@click.option("--size", type=click.IntRange(min=2), default=512, show_default=True)
-@click.option("--rate", type=float, default=1e-4, show_default=True)
-def study_command(
-    pairs: tuple[Path, ...],
-    dev: Path | None,
-    start: Path,
-    out: Path,
-    work: Path,
-    minutes: float,
-    layers: int | None,
-    size: int,
-    rate: float,
-) -> None:
+def study_command(minutes: float, layers: int | None, **given: Unpack[Given]) -> None:
     """Train the ways of learning side by side, and the best for longer."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_float32_matmul_precision("high")
     began = time.monotonic()
-    made = prepare(
-        pairs, dev, start, out, work,
-        device=device, layers=layers or (6 if device.type == "cuda" else 2),
-        size=size, rate=rate, tell=_tell,
-    )  # fmt: skip
+    layers = layers or (6 if device.type == "cuda" else 2)
+    made = prepare(**given, device=device, layers=layers, tell=_tell)
     click.echo(f"prepared in {time.monotonic() - began:.0f} s")
     study(made, minutes)
     click.echo(f"all in {time.monotonic() - began:.0f} s")
 
 
 @main.command("further")
-@click.option("--pairs", type=FILE, required=True, multiple=True, help="What `mine` made.")
-@click.option("--dev", type=FOLDER, help="Folder of CoSQA's dev split, to look at.")
+@training_options(minutes=60.0, size=128, rate=5e-5)
 @click.option("--begin", type=FOLDER, default=Path("models/bundles/code"), show_default=True)
-@click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Gets what is found.")
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path),
-    default=Path(".cache/training/code"),
-    show_default=True,
-    help="For checkpoints and logs.",
-)
-@click.option("--minutes", type=float, default=60.0, show_default=True, help="Of training.")
 @click.option("--layers", type=click.IntRange(1, 6), default=4, show_default=True)
-@click.option("--size", type=click.IntRange(min=2), default=128, show_default=True)
-@click.option("--rate", type=float, default=5e-5, show_default=True)
 @click.option("--tried", default=1000, show_default=True, help="Of the held out, per language.")
 @click.option("--split/--as-it-stands", default=False, help="How code is read.")
 def further_command(
-    pairs: tuple[Path, ...],
-    dev: Path | None,
-    begin: Path,
-    start: Path,
-    out: Path,
-    work: Path,
-    minutes: float,
-    layers: int,
-    size: int,
-    rate: float,
-    tried: int,
-    split: bool,
+    minutes: float, begin: Path, layers: int, tried: int, split: bool, **given: Unpack[Given]
 ) -> None:
     """Train the shipped encoder on, one way; shares are of what was learnt since MiniLM."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    made = prepare(
-        pairs, dev, start, out, work,
-        device=device, layers=layers, size=size, rate=rate, tell=_tell, tried=tried,
-        with_near=False,
-    )  # fmt: skip
+    made = prepare(**given, device=device, layers=layers, tell=_tell, tried=tried, with_near=False)
     made = replace(made, code_tokens=CODE_TOKENS, check_steps=CHECK_STEPS)
     further(made, restored(SentenceTower(), begin), minutes, SHARES, split=split)
 
@@ -179,7 +165,7 @@ def further_command(
 @click.option("--delta", type=FILE, required=True, help="What `study` learnt: delta.npz.")
 @click.option("--report", type=FILE, required=True, help="What `study` measured: report.json.")
 @click.option("--alpha", type=float, help="Share of what was learnt; the report says the best.")
-@click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
+@click.option("--start", type=FOLDER, default=MINILM, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The bundle's folder.")
 @click.option("--version", default="1", show_default=True, help="Version of the bundle.")
 @click.option("--replace", "over", is_flag=True, help="Replace a bundle that is there.")
@@ -206,7 +192,7 @@ def publish_command(
 
 @main.command("measure")
 @click.option("--bundle", type=FOLDER, default=Path("models/bundles/code"), show_default=True)
-@click.option("--start", type=FOLDER, default=Path("models/bundles/minilm"), show_default=True)
+@click.option("--start", type=FOLDER, default=MINILM, show_default=True)
 @click.option("--dev", type=FOLDER, help="Folder of CoSQA's dev split.")
 @click.option("--pairs", type=FILE, multiple=True, help="What `mine` made; the held out are asked.")
 @click.option("--most", default=3000, show_default=True, help="Of the held out, per language.")

@@ -1,31 +1,17 @@
 """The trained tower to the bundle `code`: exported, compared, measured, published."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from models.bundle import (
-    CARD_NAME,
-    MODEL_NAME,
-    PROBE_NAME,
-    Bundle,
-    ProbeItem,
-    render_probe,
-    write_bundle,
-)
-from models.manifest import Manifest, Metric
-from models.modality import Item, open_modality
-from models.onnx_encoder import OnnxEncoder
+from models.bundle import Bundle
+from models.manifest import Metric
+from models.modality import Item
 from models.spelling import content_of
-from models.training.card import render_card
-from models.training.export import export_onnx, store_fp16
+from models.training.bundling import bundled
 from models.training.sentence_tower import SentenceTower
 
 NAME, TOKENIZER_NAME = "code", "tokenizer.json"
-PROBE_FLOOR = 0.999
 PREPROCESSING: Mapping[str, object] = {
     "tokenizer": TOKENIZER_NAME,
     "tokens_max": 256,
@@ -75,44 +61,27 @@ def publish(
         ProbeMismatch: the bundle does not compute what the tower does.
         FileExistsError: the destination is there, and `replace` is not set.
     """
-    tower = tower.cpu().eval()
-    preprocessing = {**PREPROCESSING, "split_identifiers": split}
-    modality = open_modality("code", preprocessing, start)
-    features = [modality.decode(Item("code", content)) for content in PROBE]
-    feeds = modality.collate(features)
-    example = tuple(torch.from_numpy(feeds[name]) for name in modality.inputs)
-    with torch.no_grad():
-        rows = tower(*example).numpy()
-    manifest = Manifest(
-        name=NAME,
-        version=version,
-        description="Code search encoder: finds functions by questions in English; "
+    facts = {
+        "name": NAME,
+        "version": version,
+        "description": "Code search encoder: finds functions by questions in English; "
         "all-MiniLM-L6-v2 trained on with docstrings.",
-        modality="code",
-        preprocessing=preprocessing,
-        dim=rows.shape[1],
-        precision="fp16-stored",
-        licence="Apache-2.0",
-        source=f"trained by models/training/code from the bundle {start.name}",
-        training_data=TRAINED_ON,
-        metrics=list(metrics),
-        unrelated_score_q99=round(unrelated, 4),
-        probe_floor=PROBE_FLOOR,
-        files={},
+        "modality": "code",
+        "preprocessing": {**PREPROCESSING, "split_identifiers": split},
+        "licence": "Apache-2.0",
+        "source": f"trained by models/training/code from the bundle {start.name}",
+        "training_data": TRAINED_ON,
+        "metrics": list(metrics),
+        "unrelated_score_q99": round(unrelated, 4),
+    }
+    return bundled(
+        tower,
+        facts,
+        [Item("code", content) for content in PROBE],
+        destination,
+        reads={TOKENIZER_NAME: start / TOKENIZER_NAME},
+        replace=replace,
     )
-    with tempfile.TemporaryDirectory() as scratch:
-        model = Path(scratch) / MODEL_NAME
-        export_onnx(tower, modality.inputs, example, model)
-        store_fp16(model)
-        files: dict[str, bytes | Path] = {
-            MODEL_NAME: model,
-            TOKENIZER_NAME: start / TOKENIZER_NAME,
-            PROBE_NAME: render_probe([ProbeItem(text=content) for content in PROBE], rows),
-            CARD_NAME: render_card(manifest, model.stat().st_size).encode(),
-        }
-        draft = write_bundle(Path(scratch) / "draft", manifest, files)
-        OnnxEncoder.open(draft.folder, provider="cpu")  # replays the probe
-        return write_bundle(destination, manifest, files, replace=replace)
 
 
 def metrics_of(report: Mapping[str, Any]) -> list[Metric]:

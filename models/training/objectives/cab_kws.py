@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import mse_loss
 
+from models.training.objective import above_zero
+
 
 @dataclass(frozen=True, slots=True)
 class CabKws:
@@ -49,8 +51,7 @@ def build(*, told: int = 0, weight: float = 1.0) -> CabKws:
     Raises:
         ValueError: the weight is not above zero.
     """
-    if not weight > 0:
-        raise ValueError(f"weight is {weight} and must be above 0; 1 is usual")
+    above_zero("weight", weight, "1 is usual")
     return CabKws(told, weight)
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
+from models.training.objective import above_zero
+
 
 @dataclass(frozen=True, slots=True)
 class Cacr:
@@ -59,8 +61,7 @@ def build(
     Raises:
         ValueError: the temperature is not above zero.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature} and must be above 0; 1.0 is the paper's")
+    above_zero("temperature", temperature, "1.0 is the paper's")
     return Cacr(1 / temperature, negative_weight, symmetrical)
 
 

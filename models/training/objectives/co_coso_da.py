@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import cross_entropy
 
-from models.training.objective import Keys
+from models.training.keyed import found_among, own_keys
+from models.training.objective import Keys, above_zero
 
 Plain = Sequence[Sequence[float]]
 
@@ -38,24 +38,14 @@ class CoCoSoDa:
     ) -> torch.Tensor:
         """Score one batch; see `Objective`. Without keys, the batch is its own, and no queue."""
         owner = torch.arange(len(a), device=a.device) if labels is None else labels
-        keys = keys or Keys(a, b, a, b, a[:0], b[:0], owner[:0])
+        keys = keys or own_keys(a, b, owner)
         terms = [(a, keys.b, keys.queue_b), (a, keys.soft_b, keys.queue_b)]
         terms += [(a, keys.soft_a, keys.queue_a)]
         if self.symmetrical:
             terms += [(b, keys.a, keys.queue_a), (b, keys.soft_a, keys.queue_a)]
             terms += [(b, keys.soft_b, keys.queue_b)]
-        own = torch.eye(len(a), dtype=torch.bool, device=a.device)
-        kin = torch.cat(
-            [(owner[:, None] == owner) & ~own, owner[:, None] == keys.queue_labels], dim=1
-        )
-        target = torch.arange(len(a), device=a.device)
         losses = [
-            cross_entropy(
-                (rows @ torch.cat([partners, queue]).T / self.temperature).masked_fill(
-                    kin, float("-inf")
-                ),
-                target,
-            )
+            found_among(rows, partners, queue, owner, keys.queue_labels, self.temperature)
             for rows, partners, queue in terms
         ]
         return torch.stack(losses).mean()
@@ -67,8 +57,7 @@ def build(*, temperature: float = 0.07, symmetrical: bool = True) -> CoCoSoDa:
     Raises:
         ValueError: the temperature is not above zero.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature} and must be above 0; 0.07 is the paper's")
+    above_zero("temperature", temperature, "0.07 is the paper's")
     return CoCoSoDa(temperature, symmetrical)
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cross_entropy
 
+from models.training.objective import above_zero
+
 
 @dataclass(frozen=True, slots=True)
 class InfoNce:
@@ -46,8 +48,7 @@ def build(*, temperature: float = 0.05, symmetrical: bool = True) -> InfoNce:
     Raises:
         ValueError: the temperature is not above zero.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature} and must be above 0; 0.05 is usual")
+    above_zero("temperature", temperature, "0.05 is usual")
     return InfoNce(temperature, symmetrical)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
+from models.training.objective import above_zero
+
 SEED = 20_101_028  # equal batches are mixed alike
 
 
@@ -99,8 +101,7 @@ def build(
     Raises:
         ValueError: the temperature is not above zero, or a count is negative.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature} and must be above 0; 0.2 is the paper's")
+    above_zero("temperature", temperature, "0.2 is the paper's")
     if min(hardest - 1, mixed, harder) < 0:
         raise ValueError("hardest must be at least 1, mixed and harder at least 0")
     return MoChi(temperature, symmetrical, hardest, mixed, harder)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import cross_entropy
 
-from models.training.objective import Keys
+from models.training.keyed import found_among, own_keys
+from models.training.objective import Keys, above_zero
 
 Plain = Sequence[Sequence[float]]
 
@@ -38,25 +38,18 @@ class MoCo:
     ) -> torch.Tensor:
         """Score one batch; see `Objective`. Without keys, the batch is its own."""
         owner = torch.arange(len(a), device=a.device) if labels is None else labels
-        own = keys or Keys(a, b, a, b, a[:0], b[:0], owner[:0])
-        loss = self._one_way(a, own.b, own.queue_b, owner, own.queue_labels)
+        own = keys or own_keys(a, b, owner)
+
+        def one_way(
+            rows: torch.Tensor, partners: torch.Tensor, queue: torch.Tensor
+        ) -> torch.Tensor:
+            partners, queue = partners.detach(), queue.detach()
+            return found_among(rows, partners, queue, owner, own.queue_labels, self.temperature)
+
+        loss = one_way(a, own.b, own.queue_b)
         if not self.symmetrical:
             return loss
-        return (loss + self._one_way(b, own.a, own.queue_a, owner, own.queue_labels)) / 2
-
-    def _one_way(
-        self,
-        rows: torch.Tensor,
-        keys: torch.Tensor,
-        queue: torch.Tensor,
-        owner: torch.Tensor,
-        queue_owner: torch.Tensor,
-    ) -> torch.Tensor:
-        among = torch.cat([keys, queue]).detach()
-        itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
-        kin = torch.cat([(owner[:, None] == owner) & ~itself, owner[:, None] == queue_owner], 1)
-        logits = (rows @ among.T / self.temperature).masked_fill(kin, float("-inf"))
-        return cross_entropy(logits, torch.arange(len(rows), device=rows.device))
+        return (loss + one_way(b, own.a, own.queue_a)) / 2
 
 
 def build(*, temperature: float = 0.07, symmetrical: bool = True) -> MoCo:
@@ -65,8 +58,7 @@ def build(*, temperature: float = 0.07, symmetrical: bool = True) -> MoCo:
     Raises:
         ValueError: the temperature is not above zero.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature} and must be above 0; 0.07 is the paper's")
+    above_zero("temperature", temperature, "0.07 is the paper's")
     return MoCo(temperature, symmetrical)
 
 

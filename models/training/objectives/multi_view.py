@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
+from models.training.objective import above_zero
+
 
 @dataclass(frozen=True, slots=True)
 class MultiView:
@@ -50,8 +52,7 @@ def build(*, temperature: float = 0.1, symmetrical: bool = True) -> MultiView:
     Raises:
         ValueError: the temperature is not above zero.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature} and must be above 0; 0.1 is the paper's")
+    above_zero("temperature", temperature, "0.1 is the paper's")
     return MultiView(temperature, symmetrical)
 
 

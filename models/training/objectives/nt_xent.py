@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cross_entropy
 
+from models.training.objective import above_zero
+
 
 @dataclass(frozen=True, slots=True)
 class NtXent:
@@ -47,8 +49,7 @@ def build(*, temperature: float = 0.5, symmetrical: bool = True) -> NtXent:
     Raises:
         ValueError: the temperature is not above zero.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature} and must be above 0; 0.5 is the paper's")
+    above_zero("temperature", temperature, "0.5 is the paper's")
     return NtXent(temperature, symmetrical)
 
 

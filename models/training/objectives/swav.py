@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
+from models.training.objective import above_zero
+
 SEED = 20_060_988  # of prototypes that nobody learns
 
 
@@ -83,8 +85,7 @@ def build(
     Raises:
         ValueError: the temperature is not above zero.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature} and must be above 0; 0.1 is the paper's")
+    above_zero("temperature", temperature, "0.1 is the paper's")
     return SwAV(temperature, symmetrical, prototypes, epsilon, rounds)
 
 

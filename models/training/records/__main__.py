@@ -31,11 +31,12 @@ WEIGHTS = (0.3, 0.5, 0.7)  # of the picture, beside its reading
 @click.command()
 @click.option("--data", type=FOLDER, required=True, help="Folder of what is tried on.")
 @click.option("--work", type=FOLDER, required=True, help="Where the names and readings are kept.")
+@click.option("--legible", type=FOLDER, help="Where readings of legible lines are kept.")
 @click.option("--bundles", type=FOLDER, default=Path("models/bundles"), show_default=True)
 @click.option("--all-names", is_flag=True, help="Also among all brand names: minutes.")
-def main(data: Path, work: Path, bundles: Path, all_names: bool) -> None:
+def main(data: Path, work: Path, legible: Path | None, bundles: Path, all_names: bool) -> None:
     """Print how often each method finds a name by its reading, and tells pairs of records apart."""
-    held = name_trials(data, work, all_names=all_names)
+    held = name_trials(data, work, legible, all_names=all_names)
     pairs = labelled(data / "records" / "name_bench.csv")
     for line in name_lines(held, pairs, bundles):
         click.echo(line)
@@ -47,12 +48,21 @@ def main(data: Path, work: Path, bundles: Path, all_names: bool) -> None:
         click.echo(line)
 
 
-def name_trials(data: Path, work: Path, *, all_names: bool) -> dict[str, NameTrial]:
-    """List the trials of which everything is at hand."""
+def name_trials(
+    data: Path, work: Path, legible: Path | None = None, *, all_names: bool
+) -> dict[str, NameTrial]:
+    """List the trials of which everything is at hand.
+
+    Args:
+        legible: holds the readings of lines that a person can read.
+    """
     pool = open_pool(data, work)
     made: dict[str, NameTrial | None] = {
         "drawn": trials.drawn(pool),
         "Tesseract": trials.tesseract(pool, work),
+        "legible, Tesseract": None
+        if legible is None
+        else trials.tesseract(pool, legible, beside=trials.BESIDE, others=trials.CROWD),
         "directories, Tesseract": trials.directories(data),
         "directories, second reader": trials.directories(data, "pero_name"),
     }

@@ -3,7 +3,8 @@
 `python -m models.training.records.readings --data DATA --work WORK --lines 3000` draws lines, wears
 them, has them read (Debian's tesseract-ocr and tesseract-ocr-fra), keeps them in WORK, and counts
 the confusions of all that is there. With `--tried` the lines are names that are kept for trials,
-and nothing is counted.
+and nothing is counted. With `--legible` they are set so large that a person can read what the wear
+leaves, whole, and without other lines: as a scan of 300 dots an inch shows small print.
 """
 
 import json
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.training.records import confusions
-from models.training.records.crops.printing import WIDTH, Press
+from models.training.records.crops.printing import HEIGHT, WIDTH, Press
 from models.training.records.crops.wear import worn
 from models.training.records.naming import Naming
 from models.training.records.pairs import unseen
@@ -33,6 +34,25 @@ FONTS = Path("/usr/share/fonts")
 BORDER = 10  # pixels of paper about a line, which the reader wants
 AT_ONCE = 50
 FOLDER = click.Path(path_type=Path, file_okay=False)
+LATIN = frozenset("éèêàùçïôâîœ")  # letters beside ASCII's that all fonts have
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """How a line is set before it is worn, in pixels; the wear is of so many pixels on either.
+
+    Args:
+        height: of the line.
+        margin: of paper on its left and, a sixth of it, above and below.
+        beside: whether other lines poke in.
+    """
+
+    height: int
+    margin: int
+    beside: bool
+
+
+COARSE, LEGIBLE = Sheet(32, 0, beside=True), Sheet(48, 24, beside=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +65,13 @@ class Reading:
 
 
 def drawn(
-    naming: Naming, press: Press, count: int, draw: random.Random, *, tried: bool
+    naming: Naming,
+    press: Press,
+    count: int,
+    draw: random.Random,
+    *,
+    tried: bool,
+    sheet: Sheet = COARSE,
 ) -> list[tuple[str, str, Image.Image]]:
     """Draw lines: most of a name alone, and some of a whole entry."""
     lines: list[NDArray[np.uint8]] = []
@@ -54,10 +80,13 @@ def drawn(
         entry = naming.directory.draw(draw)
         alone = tried or draw.random() < 0.7
         name, rest = (naming.draw(draw), "") if alone else (entry.name, entry.rest)
-        line = press.line(name, rest, draw, width=2 * WIDTH)
-        whole = line.text == name + rest and (unseen(name) or not tried)
-        if whole and name.isascii() | any(c in "éèêàùçïôâîœ" for c in name):
-            lines.append(line.ink)
+        if not all(letter.isascii() or letter in LATIN for letter in name):
+            continue
+        width = 2 * WIDTH * sheet.height // HEIGHT
+        line = press.line(name, rest, draw, height=sheet.height, width=width, beside=sheet.beside)
+        if line.text == name + rest and (unseen(name) or not tried):
+            some = sheet.margin // 6
+            lines.append(np.pad(line.ink, ((some, some), (sheet.margin, 0))))
             told.append((name, rest))
     chance = torch.Generator().manual_seed(draw.randrange(1 << 30))
     grey = worn(torch.from_numpy(np.stack(lines)), chance)[:, 0].numpy()
@@ -105,11 +134,13 @@ def kept(work: Path) -> list[Reading]:
 @click.option("--lines", default=3000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--tried", is_flag=True, help="Print names kept for trials; count nothing.")
-def main(data: Path, work: Path, lines: int, seed: int, tried: bool) -> None:
+@click.option("--legible", is_flag=True, help="Set lines that a person can read.")
+def main(data: Path, work: Path, lines: int, seed: int, tried: bool, legible: bool) -> None:
     """Draw, wear and read lines, add them to those that are kept, and count what is confused."""
     naming, press, draw = Naming(open_pool(data, work)), Press(FONTS), random.Random(seed)  # noqa: S311
+    sheet = LEGIBLE if legible else COARSE
     for _ in range(0, lines, AT_ONCE):
-        some = drawn(naming, press, AT_ONCE, draw, tried=tried)
+        some = drawn(naming, press, AT_ONCE, draw, tried=tried, sheet=sheet)
         language = "fra" if draw.random() < 0.7 else "eng"
         reads = read_lines([image for _, _, image in some], language)
         with (work / FILE).open("a", encoding="utf-8") as file:

@@ -17,6 +17,7 @@ from models.training.records.variants import near
 
 DRAWN, DRAWN_SEED = 1000, 11
 NEAR_SEED, DISTRACTORS = 12, 2000
+BESIDE, CROWD = 40, 8000  # of legible lines: so that names, and not print, are what is hard
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +59,24 @@ def drawn(pool: Pool) -> NameTrial:
     return listed(names, [pairs.read(name, draw) for name in names])
 
 
-def tesseract(pool: Pool, work: Path) -> NameTrial | None:
+def tesseract(
+    pool: Pool, work: Path, *, beside: int = 1, others: int = DISTRACTORS
+) -> NameTrial | None:
     """Take the unseen names that Tesseract has read, among names near them and many others.
 
-    Each name that was read has another beside it that differs by a letter, a digit or a word.
     Nothing, where nothing was read.
+
+    Args:
+        beside: names to each that was read, which differ from it by a letter, a digit or a word.
+        others: names that have nothing to do with them.
     """
     if not (work / FILE).exists():
         return None
     read = [r for r in kept(work) if not r.rest and unseen(r.name) and romanised(r.read)]
     draw = random.Random(NEAR_SEED)  # noqa: S311 - a seeded trial
-    beside = [near(one.name, draw.choice(read).name, draw) for one in read]
-    others = NamePairs(pool, NEAR_SEED, tried=True).names(DISTRACTORS, draw)
-    return listed([one.name for one in read], [one.read for one in read], [*beside, *others])
+    close = [near(one.name, draw.choice(read).name, draw) for _ in range(beside) for one in read]
+    crowd = NamePairs(pool, NEAR_SEED, tried=True).names(others, draw)
+    return listed([one.name for one in read], [one.read for one in read], [*close, *crowd])
 
 
 def directories(

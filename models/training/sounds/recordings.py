@@ -25,6 +25,7 @@ CLMR = Chances(
 )
 FAST_OCTAVES = 0.11  # by which a view is heard faster or slower: 8 %
 ITEM_OCTAVES = 0.6  # by which an item is: another item then
+APART_SECONDS = 1.5  # that one crop of an item may begin after the other
 OTHER = 0.5  # how many items are of two recordings at once
 
 
@@ -48,7 +49,7 @@ class RecordingPairs:
         seed: int,
         *,
         chances: Chances = CLMR,
-        apart: float = 1.5,
+        apart: float = APART_SECONDS,
         resampled: int | None = None,
     ) -> None:
         self.shelf = Shelf(recordings, learner())

@@ -78,10 +78,10 @@ def test_removal_names_what_stood_and_counts_only_then(gallery, people):
     assert len(gallery.search([people[0].vector], 50).hits[0]) == 22
 
 
-def test_unchanged_is_the_same_id_with_the_same_digest(gallery, people):
+def test_digests_are_told_of_those_that_stand(gallery, people):
     gallery.enrol(people)
-    asked = ["e1", "e2", "nobody", "\ud800"]
-    assert gallery.unchanged(asked, [b"\1", b"\1", b"\1", b""]) == [True, False, False, False]
+    gallery.remove(["e3"])
+    assert gallery.digests(["e1", "e2", "e3", "nobody", "\ud800"]) == {"e1": b"\1", "e2": b"\2"}
 
 
 def test_search_honours_filter_threshold_and_k(gallery, people):

@@ -1,6 +1,7 @@
 """The encoder over the shipped bundle: rows, order, batches, devices, and no torch."""
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from models.errors import ProviderUnavailable
+from models.errors import BundleCorrupt, ProviderUnavailable
 from models.modality import Item
 from models.onnx_encoder import OnnxEncoder
 from models.onnx_session import cores
@@ -67,6 +68,27 @@ def test_threads_may_share_it(encoder: OnnxEncoder) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(embed, TEXTS * 8))
     np.testing.assert_allclose(np.stack(found), np.stack(expected * 8), atol=1e-5)
+
+
+def test_on_one_thread_it_is_the_same_encoder(encoder: OnnxEncoder) -> None:
+    run = encoder.on_one_thread()
+    feeds = [encoder.collate([encoder.decode(Item("text", text))]) for text in TEXTS]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(run, feeds * 4))
+    expected = [encoder.run(one) for one in feeds]
+    np.testing.assert_allclose(np.concatenate(found), np.concatenate(expected * 4), atol=1e-5)
+
+
+def test_a_bundle_that_was_changed_meanwhile_is_not_opened_beside_the_old_one(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "minilm"
+    shutil.copytree(FOLDER, folder)
+    opened = OnnxEncoder.open(folder)
+    shutil.rmtree(folder)
+    shutil.copytree(FOLDER.with_name("code"), folder)
+    with pytest.raises(BundleCorrupt, match="changed since it was opened: load it anew"):
+        opened.on_one_thread()
 
 
 def test_cuda_that_is_not_there_is_refused() -> None:

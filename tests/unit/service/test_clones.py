@@ -14,7 +14,7 @@ import service.connected
 from models.errors import ItemEmpty
 from models.modality import Features, Item, Role
 from service.cli import main
-from service.client import Client
+from service.client import CallFailed, Client
 from service.repository.clones import NEIGHBOURS, Link, Piece, grouped, links_between
 from tests.builders import calling, running
 from tests.fakes import FakeEncoder
@@ -143,6 +143,31 @@ def test_what_the_encoder_cannot_read_is_named_and_the_others_are_compared(
     ]
     for name in "bd":
         assert f"shop/{name}.py:1-6: left out: input[0]: nothing is left" in found.stderr
+
+
+def test_what_comes_too_late_is_asked_for_by_halves(
+    tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, answered = list[int](), Client.call
+
+    async def slow(self: Client, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        if path == "/v1/embeddings":
+            sizes.append(len(body["input"]))
+            if sizes[-1] > most:
+                raise CallFailed("too late", status=504, code="deadline_exceeded")
+        return await answered(self, method, path, body, **more)
+
+    monkeypatch.setattr(Client, "call", slow)
+    for name in "abcde":
+        (tmp_path / f"{name}.py").write_text(ADD.format("add"))
+    most = 2
+    found = call("clones", str(tmp_path), "--threshold", "0.999")
+    assert "1 groups of 5 functions" in found.stderr
+    assert sizes == [5, 2, 3, 1, 2]
+    most = 0
+    late = call("clones", str(tmp_path))
+    assert (late.exit_code, late.stdout) == (1, "")
+    assert "too late" in late.stderr
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, call: Any) -> None:

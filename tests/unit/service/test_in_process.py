@@ -80,3 +80,32 @@ def test_what_the_application_dies_of_is_raised(sent: list[Any]) -> None:
 
     with pytest.raises(LookupError, match="died"):
         asyncio.run(scene())
+
+
+def test_a_wait_for_a_part_that_was_given_up_loses_no_part() -> None:
+    """As `service.bodies.Coming` gives up, and comes again, when nothing came for too long."""
+
+    async def patient(scope: Any, receive: Any, send: Any) -> None:
+        heard, more, given_up = b"", True, 0
+        while more:
+            try:
+                async with asyncio.timeout(0.01):
+                    message = await receive()
+            except TimeoutError:
+                given_up += 1
+                continue
+            heard, more = heard + message["body"], message["more_body"]
+        await send(START)
+        await send({"type": "http.response.body", "body": b"%b %d" % (heard, bool(given_up))})
+
+    async def parts() -> AsyncIterator[bytes]:
+        for part in (b"one ", b"two ", b"three"):
+            await asyncio.sleep(0.05)
+            yield part
+
+    async def scene() -> None:
+        async with calling(patient) as http:
+            reply = await http.post("/", content=parts())
+        assert reply.content == b"one two three 1"
+
+    asyncio.run(scene())

@@ -67,9 +67,20 @@ class Press:
             )
 
     def line(
-        self, name: str, rest: str, draw: random.Random, *, height: int = HEIGHT, width: int = WIDTH
+        self,
+        name: str,
+        rest: str,
+        draw: random.Random,
+        *,
+        height: int = HEIGHT,
+        width: int = WIDTH,
+        beside: bool = True,
     ) -> Line:
-        """Set one line, its name first; what does not fit is cut off on the right."""
+        """Set one line, its name first; what does not fit is cut off on the right.
+
+        Args:
+            beside: whether lines above and below may poke in.
+        """
         pair = TYPES[draw.randrange(OLD if draw.random() < 0.8 else len(TYPES))]
         size = round(draw.uniform(*SIZES) * height / HEIGHT)
         sheet = np.zeros((height, width), np.uint8)
@@ -83,7 +94,7 @@ class Press:
                 if x > width:
                     break
                 text += letter
-        if draw.random() < 0.5:
+        if beside and draw.random() < 0.5:
             self._beside(sheet, pair[0], size, base, draw)
         return Line(sheet, text, name)
 

@@ -179,7 +179,7 @@ def test_every_way_learns_and_the_best_is_compared(
         assert 0 < figures[name]["mrr_by_alpha"]["1.0"]["held-out-python"] <= 1
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert set(report["held-out-python"]["figures"]) == {
-        "BM25", "MiniLM", "code", "MiniLM + BM25", "code + BM25",
+        "BM25", "MiniLM", "code", "MiniLM + BM25", "code + BM25", "code + MiniLM",
     }  # fmt: skip
     tower = small()
     add_delta(tower, tmp_path / "out" / "delta.npz")
