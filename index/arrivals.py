@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from index import store
 from index.arriving import BLOCK_ROWS, Arriving
-from index.database import Connection, Database
+from index.database import Connection, Database, translated
 from index.errors import GalleryError, StoreUnavailable
 from index.hits import Positions
 from index.loading import VectorsDamaged, checked, undamaged, write_vectors
@@ -46,12 +46,13 @@ class Arrivals:
 
     def __init__(self, database: Database) -> None:
         self._path = database.path
-        self._lent = ExitStack()
-        self._single, *self.connections = [
-            self._lent.enter_context(database.reading()) for _ in range(1 + _THREADS)
-        ]
-        for connection in (self._single, *self.connections):
-            store.count_galleries(connection)  # with its first read, what it sees is fixed
+        with ExitStack() as lent, translated(self._path):
+            self._single, *self.connections = [
+                lent.enter_context(database.reading()) for _ in range(1 + _THREADS)
+            ]
+            for connection in (self._single, *self.connections):
+                store.count_galleries(connection)  # with its first read, what it sees is fixed
+            self._lent = lent.pop_all()
         self._turn = threading.Lock()  # of the single one, for rows that are wanted out of turn
         self._expected: list[_Expected] = []
         self._threads: list[threading.Thread] = []

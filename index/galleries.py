@@ -1,5 +1,6 @@
 """All galleries of one data folder: the face of `index` towards the service."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -11,7 +12,7 @@ from index.aliases import Aliases, check_free, let_go
 from index.arrivals import Arrivals
 from index.backend import AUTO
 from index.builds import Builds
-from index.database import Connection, Database
+from index.database import Connection, Database, translated
 from index.errors import (
     GalleryPointedAt,
     GalleryUnknown,
@@ -283,14 +284,16 @@ class Galleries:
         generations = Generations(self._database.path.parent)
         self._renew_words()
         self._arrivals = arrivals = Arrivals(self._database)
-        connection = arrivals.connections[0]
-        for row in store.galleries(connection):
-            gallery = self._gallery(row)
-            index = generations.newest(connection, row.gallery)
-            gallery.load(arrivals.connections, index, arrivals)
-            self._galleries[row.name] = gallery
-        self.aliases.load(connection, self._database)
-        generations.sweep(connection)
+        connection, other, *_ = arrivals.connections
+        with translated(self._database.path), ThreadPoolExecutor(1) as aside:
+            for row in store.galleries(connection):
+                gallery = self._gallery(row)
+                # It is read and hashed while the names are: each takes up to a second.
+                index = aside.submit(generations.newest, other, row.gallery)
+                gallery.load(arrivals.connections, index.result, arrivals)
+                self._galleries[row.name] = gallery
+            self.aliases.load(connection, self._database)
+            generations.sweep(connection)
         arrivals.start()
         self.snapshots.sweep()
         self._removals = Removals(self._writer)

@@ -82,17 +82,21 @@ class Gallery:
     def load(
         self,
         connections: Sequence[Connection],
-        index: Arrival | None = None,
+        built: Callable[[], Arrival | None] = lambda: None,
         behind: Arrivals | None = None,
     ) -> None:
         """Read what the store holds; called once, before anybody else knows of the gallery.
 
         The vectors of many rows that an index is over are left to what reads behind a start.
 
+        Args:
+            built: returns the index that was built of it; called when the names are read.
+
         Raises: StoreCorrupt, StoreUnavailable.
         """
         with undamaged(self._database.path, self.name):
             page = load_names(connections[0], self.number, self.dim)
+            index = built()
             late = 0 if index is None or behind is None else index.upto(page.numbers[: len(page)])
             if behind is not None and late > chunk_rows(self.dim):  # fewer are read in a moment
                 page = behind.expect(self.name, self.number, page, late)

@@ -19,17 +19,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from index import arrivals, arriving, chunks, compaction, planner, store
+from index import arrivals, arriving, chunks, compaction, planner
 from index import view as view_module
 from index.exemplar import Exemplar
 from index.galleries import Galleries
-from index.generations import Arrival, Generations
+from index.generations import Generations
 from index.hits import pair_scores
 from index.loading import write_vectors
-from index.outcome import Outcome
 from index.scan import scan_names
 from index.snapshot import checked
 from index.vectors import unit_rows
+from tests import every_row
 from tests.hybrid_oracle import first_of_each, fused
 
 DIM = 4
@@ -64,29 +64,6 @@ def passes(filter_, exemplar) -> bool:
         case {"not": {"payload.year": year}}:
             return exemplar.payload["year"] != year
     raise AssertionError(filter_)
-
-
-class EveryRow:
-    """An index that finds all of its rows, in no useful order."""
-
-    name, recall = "every", 1.0
-
-    def __init__(self, n: int):
-        self.n = n
-
-    def __len__(self) -> int:
-        return self.n
-
-    def candidates(self, queries, want):
-        return np.tile(np.arange(self.n)[::-1], (len(queries), 1))
-
-
-def every_row(_, connection, gallery, delta):
-    """Return an index over all rows but the last few, and over one that has left."""
-    rows = sorted(store.rows_where(connection, gallery, store.EVERYTHING))
-    numbers = np.array([0, *rows[: max(0, len(rows) - delta)]])
-    outcome = Outcome("for the test", len(numbers), len(numbers))
-    return Arrival(outcome, EveryRow(len(numbers)), numbers)
 
 
 def slowly(*asked):
@@ -229,7 +206,9 @@ class GalleryMachine(RuleBasedStateMachine):
         self.galleries.close()
         with pytest.MonkeyPatch.context() as here:
             if behind:  # with an index, so that vectors arrive while the next rules ask for them
-                here.setattr(Generations, "newest", lambda *which: every_row(*which, delta))
+                here.setattr(
+                    Generations, "newest", lambda _, *which: every_row.newest(*which, delta)
+                )
             self.galleries = Galleries.open(self.folder)
         self.gallery = self.galleries.get("g")
 
