@@ -58,7 +58,7 @@ class Runners:
         self.forward_at = monotonic()  # opening an encoder replays its probe
         self._turns = Turns(batching.passes)
         self._run_narrow: Run = encoder.run
-        self._narrowing = False  # passes of one thread have been asked for
+        self._opener: threading.Thread | None = None  # of what passes of one thread go with
         self._in_hand: dict[int, Sequence[Work]] = {}  # by runner, not settled yet
         size = batching.passes + 1  # one with the next batch
         self._crew = Crew(self.lock, f"lane-{encoder.name}", size, self._run, self._bury)
@@ -98,6 +98,8 @@ class Runners:
     def end(self, seconds: float) -> None:
         """Let the runners end, which they do when nothing waits; do not wait longer than that."""
         self._crew.end(seconds)
+        if self._opener is not None:
+            self._opener.join()  # the process cannot end while the runtime opens a session
 
     def show(self) -> None:
         """Tell the series how much waits."""
@@ -237,15 +239,14 @@ class Runners:
 
     def _narrow(self) -> None:
         """Open what passes go side by side with, once, behind the callers' backs."""
-        if self._narrowing:
+        if self._opener is not None:
             return
-        self._narrowing = True
+        opener = threading.Thread(target=self._open_narrow, name=f"narrow-{self._encoder.name}")
         try:
-            threading.Thread(
-                target=self._open_narrow, name=f"narrow-{self._encoder.name}", daemon=True
-            ).start()
+            opener.start()
         except RuntimeError:  # passes go one by one until then
-            self._narrowing = False
+            return
+        self._opener = opener
 
     def _open_narrow(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -25,7 +26,7 @@ class TwoDoors(FakeEncoder):
         self.wide_batches: list[list[str]] = []
         self.most, self.beside_wide = 0, False
         self.opened = threading.Event()
-        self.refuses = False
+        self.refuses, self.opens_in = False, 0.0
         self._lock = threading.Lock()
 
     def run(self, feeds: list[str]) -> NDArray[np.float32]:
@@ -40,6 +41,7 @@ class TwoDoors(FakeEncoder):
 
     def on_one_thread(self) -> Callable[[list[str]], NDArray[np.float32]]:
         self.opened.set()
+        time.sleep(self.opens_in)
         if self.refuses:
             raise MemoryError
 
@@ -130,6 +132,20 @@ def test_a_runner_that_dies_beside_another_fails_only_its_own() -> None:
 
     with lane_of(encoder, threads=2) as lane:
         asyncio.run(scene(lane))
+
+
+def test_a_lane_ends_only_when_nothing_is_being_opened() -> None:
+    encoder = TwoDoors()
+    encoder.opens_in = 0.3
+
+    async def scene(lane: Lane) -> None:
+        await embed(lane, *(f"text {at}" for at in range(40)))
+        await until(encoder.opened.is_set)
+
+    with lane_of(encoder, threads=2) as lane:
+        asyncio.run(scene(lane))
+        lane.close()
+        assert lane._runners._turns.narrow
 
 
 @pytest.mark.parametrize("passes", [0, 1])
