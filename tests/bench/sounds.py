@@ -86,7 +86,7 @@ def _index() -> list[Figure]:
         few, many = (_folder(Path(scratch) / str(count), count) for count in (FEW, MANY))
         items = [Item("audio", path.read_bytes()) for path in sorted(few.rglob("*.wav"))]
         features = [encoder.decode(item) for item in items]
-        rates, decodes, forwards, work = [], [], [], []
+        builds, decodes, forwards = [], [], []
         for at in range(ROUNDS):
             decodes.append(seconds_of(lambda: [encoder.decode(item) for item in items]) / FEW)
             forwards.append(
@@ -95,10 +95,10 @@ def _index() -> list[Figure]:
                 )
                 / FEW
             )
-            spent = [_built(folder, Path(scratch) / f"data{at}") for folder in (few, many)]
-            rates.append((spent[1][0] - spent[0][0]) / (MANY - FEW))
-            work.append((spent[1][1] - spent[0][1]) / (MANY - FEW))
-    ours, slower = min(rates), max(min(decodes), min(forwards))
+            builds.append([_built(one, Path(scratch) / f"data{at}") for one in (few, many)])
+    start, whole = np.array(builds).min(axis=0)  # each by the clock, and by CPU time
+    ours, work = (whole - start) / (MANY - FEW)
+    slower = max(min(decodes), min(forwards))
     bare = min(decodes) + min(forwards)
     by_clock = Figure(
         what="batch-index of words, keywords",
@@ -110,9 +110,9 @@ def _index() -> list[Figure]:
     )
     by_work = Figure(
         what="batch-index of words, CPU of one",
-        value=f"{1000 * min(work):.2f} ms",
+        value=f"{1000 * work:.2f} ms",
         baseline=f"bare {1000 * bare:.2f} ms",
-        ratio=bare / min(work),
+        ratio=bare / work,
     )
     return [by_clock, by_work]
 
