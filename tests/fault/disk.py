@@ -10,6 +10,7 @@ import apsw
 
 from index.database import check_pages
 
+SECTOR_BYTES = 512
 # Is told "write", "sync" or "truncate" of which file, "before" and "after", a write "halfway" too.
 Watch = Callable[["DiskFile", str, str], None]
 
@@ -59,7 +60,7 @@ class DiskFile(apsw.VFSFile):
         self._remember(offset, len(data))
         self._disk.watch(self, "write", "before")
         if self.kind != "other":
-            os.pwrite(self._handle, data[: len(data) // 2], offset)
+            os.pwrite(self._handle, data[: torn_at(offset, len(data))], offset)
             self._disk.watch(self, "write", "halfway")
         super().xWrite(data, offset)
         self._disk.watch(self, "write", "after")
@@ -92,6 +93,20 @@ class DiskFile(apsw.VFSFile):
         if self.kind != "other":
             old = os.pread(self._handle, length, at)
             self._unsynced.append(_Before(at, old, os.fstat(self._handle).st_size))
+
+
+def torn_at(offset: int, length: int) -> int:
+    """Tell how much of a write there is halfway: a disk writes a sector whole, or not at all.
+
+    So does a kernel that lets a process be killed. The head of a log is 32 bytes at its beginning:
+    of it there is nothing, or all; torn, it could not be told from one that was damaged later.
+
+    >>> torn_at(0, 32), torn_at(0, 4096), torn_at(500, 24)
+    (0, 2048, 12)
+    """
+    middle = (offset + length // 2) // SECTOR_BYTES * SECTOR_BYTES
+    last = (offset + length - 1) // SECTOR_BYTES * SECTOR_BYTES
+    return max(middle if middle > offset else last, offset) - offset
 
 
 @contextmanager
