@@ -124,6 +124,15 @@ def held(server: Server) -> Held:
     )
 
 
+def at_rest(server: Server) -> Held:
+    """Look at a process when those who have just left are gone: the least of some looks."""
+    looks = []
+    for _ in range(6):
+        looks.append(held(server))
+        time.sleep(0.05 * PACE)
+    return min(looks, key=lambda one: one.sockets)
+
+
 def until(holds: Callable[[], bool], seconds: float, words: str) -> None:
     """Wait until something holds."""
     end = time.monotonic() + seconds * PACE

@@ -22,6 +22,7 @@ from tests.wire import (
     address,
     admitted,
     allow_many_files,
+    at_rest,
     embedding,
     held,
     replies,
@@ -65,7 +66,7 @@ def before(server: Server) -> Held:
     """What the server holds while nobody is there."""
     quiet = "semblance_connections 1.0\n"
     until(lambda: quiet in httpx.get(f"{server.url}/metrics").text, 10, "somebody is there")
-    return held(server)
+    return at_rest(server)
 
 
 async def burst(server: Server, count: int) -> list[Reply]:

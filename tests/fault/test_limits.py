@@ -14,7 +14,7 @@ import pytest
 from service.settings import Settings
 from tests.pace import PACE
 from tests.server import Server
-from tests.wire import Held, address, admitted, held, replies, request, said, settled, until
+from tests.wire import Held, address, admitted, at_rest, replies, request, said, settled, until
 
 EMBED = "/v1/embeddings"
 RAW = "/v1/embeddings/raw?model=minilm"
@@ -131,7 +131,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def before(server: Server) -> Held:
     """What the server holds while nobody is there."""
     until(lambda: "semblance_connections 1.0\n" in series(server), 5, "nobody should be there")
-    return held(server)
+    return at_rest(server)
 
 
 def series(server: Server) -> str:
