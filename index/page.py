@@ -119,7 +119,8 @@ class Page:
         names = [one if label is None else label for one, label in zip(ids, labels, strict=True)]
         parts = [at for at, one in enumerate(ids) if MARK in one and split_id(one)[1] is not None]
         for at in parts:
-            names[at] = whole_of(names[at]) if labels[at] is None else names[at]
+            if labels[at] is None:
+                names[at] = whole_of(ids[at])
         # No step of Python for each, and each looked up once: a million are read at every start.
         codes = map(self.code_of.__getitem__, names)
         self.codes[start:stop] = np.fromiter(codes, np.int32, len(names))

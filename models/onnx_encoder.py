@@ -18,7 +18,7 @@ from models.errors import (
 )
 from models.manifest import Manifest
 from models.modality import Array, Features, Item, Modality, Role, open_modality
-from models.onnx_session import CPU, CUDA, GRAPH_ERRORS, cores, open_session, provider_of
+from models.onnx_session import CUDA, GRAPH_ERRORS, cores, open_session, provider_of
 from models.region import REGIONS_NAME, Regions, open_regions
 from models.window import Windows, open_windows
 
@@ -42,7 +42,7 @@ class OnnxEncoder:
     manifest: Manifest
     space: str
     sample: Item
-    provider: str
+    provider: Literal["cpu", "cuda"]
     regions: Regions | None
     windows: Windows | None
     _folder: Path
@@ -162,9 +162,7 @@ class OnnxEncoder:
         """
         if identity_of(Bundle.open(self._folder).manifest) != identity_of(self.manifest):
             raise BundleCorrupt(f"{self._folder}: it was changed since it was opened: load it anew")
-        session = open_session(
-            self._folder / MODEL_NAME, 1, CUDA if self.provider == "cuda" else CPU
-        )
+        session = open_session(self._folder / MODEL_NAME, 1, provider_of(self.provider))
         return partial(_rows, session)
 
 

@@ -48,7 +48,7 @@ class Logit:
         found = np.zeros(told.shape[1])
         loss = _loss(told, same, costs, found)
         for _ in range(_ROUNDS):
-            chance = _chance(told @ found)
+            chance = chances(told @ found)
             slope = told.T @ (chance - same) + costs * found
             curve = (told * (chance * (1.0 - chance))[:, None]).T @ told + np.diag(costs)
             step = np.linalg.solve(curve, slope)
@@ -72,7 +72,8 @@ def chances(log_odds: Numbers) -> Numbers:
     >>> chances(np.array([0.0, 100.0, -100.0])).round(3).tolist()
     [0.5, 1.0, 0.0]
     """
-    return _chance(log_odds)
+    found: Numbers = 0.5 + 0.5 * np.tanh(0.5 * log_odds)
+    return found
 
 
 def by_others(features: Numbers, same: Mask, ridge: Numbers, seed: int = 0) -> Numbers:
@@ -112,11 +113,6 @@ def _folds(same: Mask, seed: int) -> npt.NDArray[np.int64]:
         places = chance.permutation(np.flatnonzero(same == kind))
         fold[places] = np.arange(len(places)) % min(FOLDS, fewest)
     return fold
-
-
-def _chance(log_odds: Numbers) -> Numbers:
-    found: Numbers = 0.5 + 0.5 * np.tanh(0.5 * log_odds)
-    return found
 
 
 def _loss(told: Numbers, same: Mask, costs: Numbers, found: Numbers) -> float:
